@@ -11,9 +11,9 @@ use crate::engine::Engine;
 use crate::error::Step;
 use crate::locks::objects::Owner;
 use crate::transaction::Transaction;
-use crate::types::{AdvisoryKey, LockEntry, RelationLockMode};
+use crate::types::{AdvisoryKey, LockEntry, LockedObject, RelationLockMode};
 use hexalog_protocol::Lsn;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 /// How long an advisory lock is held.
@@ -26,7 +26,7 @@ pub enum AdvisoryExtent {
 }
 
 /// A lock: [`RelationLockMode::Share`] or [`RelationLockMode::Exclusive`].
-type Lock = (AdvisoryKey, RelationLockMode);
+pub(crate) type Lock = (AdvisoryKey, RelationLockMode);
 
 /// The advisory locks of one session. Give all of them back by [`Engine::unlock_all_advisory`] before it is dropped.
 #[derive(Debug, Default)]
@@ -42,6 +42,16 @@ impl AdvisoryLocks {
     /// How many the transaction holds, for [`Engine::release_advisory_since`].
     pub fn mark(&self) -> usize {
         self.of_transaction.len()
+    }
+
+    pub(crate) fn of_transaction(&self) -> &[Lock] {
+        &self.of_transaction
+    }
+
+    /// Whether a number is locked both for the session and for its transaction.
+    pub(crate) fn holds_one_twice(&self) -> bool {
+        let is_of_session = |key: &AdvisoryKey| self.of_session.keys().any(|(other, _)| other == key);
+        self.of_transaction.iter().any(|(key, _)| is_of_session(key))
     }
 
     fn is_held(&self, lock: &Lock) -> bool {
@@ -160,6 +170,30 @@ impl Engine {
     pub fn blocking_processes(&self, process_id: i32) -> Vec<i32> {
         let _call = Call::enter();
         self.locks.blocking(process_id)
+    }
+
+    /// The transaction's locks are its own from now on, apart from its session. None is of a number that the session has
+    /// locked for itself.
+    pub(crate) fn hand_advisory_over(&self, txn: &mut Transaction, locks: &mut AdvisoryLocks) {
+        assert!(!locks.holds_one_twice(), "looked at before");
+        let Some(owner) = locks.owner else { return };
+        let of_transaction = std::mem::take(&mut locks.of_transaction);
+        let keys: BTreeSet<AdvisoryKey> = of_transaction.iter().map(|(key, _)| *key).collect();
+        for key in keys {
+            self.locks.hand_object_over(LockedObject::Advisory(key), owner.handle, txn.owner());
+        }
+        txn.advisory = of_transaction;
+        self.release_unless_held(locks, &[]);
+    }
+
+    /// The locks that a prepared transaction has had to itself fall with it.
+    pub(crate) fn release_handed_over(&self, txn: &mut Transaction) {
+        if !txn.advisory.is_empty() {
+            self.advisory_released.fetch_max(self.appended().0, Ordering::AcqRel);
+        }
+        for (key, mode) in txn.advisory.drain(..) {
+            self.locks.release_advisory(key, txn.handle, mode);
+        }
     }
 
     fn advisory_owner(&self, txn: &Transaction, locks: &mut AdvisoryLocks) -> Owner {

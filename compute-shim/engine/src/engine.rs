@@ -13,6 +13,7 @@ use crate::layout::super_page::SuperPage;
 use crate::locks::Locks;
 use crate::mini_transaction::Scratch;
 use crate::opening::OpeningProgress;
+use crate::prepared::PreparedTransactions;
 use crate::purge::PurgeState;
 use crate::rollback::RollbackQueue;
 use crate::sequence::CachedSequence;
@@ -55,6 +56,7 @@ pub struct Engine {
     pub(crate) scratch: Mutex<Vec<Scratch>>,
     pub(crate) counters: Counters,
     pub(crate) rollbacks: RollbackQueue,
+    pub(crate) prepared: PreparedTransactions,
     pub(crate) purge: Mutex<PurgeState>,
     /// Background work ended in an error when it last ran: nobody is to wait for what it would do.
     pub(crate) is_background_failing: AtomicBool,
@@ -92,6 +94,7 @@ impl Engine {
             scratch: Mutex::default(),
             counters: Counters::default(),
             rollbacks: RollbackQueue::default(),
+            prepared: PreparedTransactions::default(),
             purge: Mutex::default(),
             is_background_failing: AtomicBool::new(false),
             sequences: Mutex::default(),
@@ -218,6 +221,7 @@ impl Engine {
             serializable_transactions: serializable.members as u64,
             serializable_reads: serializable.reads as u64,
             serializable_dooms: serializable.dooms,
+            prepared_transactions: self.prepared.len() as u64,
             undo_streams_open: opened.map_or(0, |opened| opened.streams.open_count()),
             undo_pages: opened.map_or(0, |opened| opened.streams.owned_pages()),
             transactions_to_undo: self.rollbacks.len() as u64,

@@ -129,6 +129,14 @@ pub enum EngineError {
     Unsupported(&'static str),
     /// 53300: every snapshot slot is taken.
     TooManySnapshots,
+    /// 42710: a prepared transaction has this identifier.
+    IdentifierInUse,
+    /// 53400: as many transactions are prepared as may be.
+    TooManyPrepared,
+    /// 42704: no prepared transaction has this identifier.
+    NoSuchPrepared,
+    /// 55000: another session is ending the prepared transaction.
+    PreparedBusy,
     /// 2200H: the sequence has reached its bound and does not cycle.
     SequenceExhausted,
     /// 22003: `setval` outside the sequence's bounds.
@@ -155,6 +163,10 @@ impl EngineError {
             EngineError::Corrupt { .. } => "XX001",
             EngineError::Unsupported(_) => "0A000",
             EngineError::TooManySnapshots => "53300",
+            EngineError::IdentifierInUse => "42710",
+            EngineError::TooManyPrepared => "53400",
+            EngineError::NoSuchPrepared => "42704",
+            EngineError::PreparedBusy => "55000",
             EngineError::SequenceExhausted => "2200H",
             EngineError::SequenceOutOfBounds => "22003",
             EngineError::WrongFormat(_) => "55000",
@@ -189,6 +201,10 @@ impl fmt::Display for EngineError {
             EngineError::Corrupt { page, what } => write!(f, "page {page} is damaged: {what}"),
             EngineError::Unsupported(what) => write!(f, "{what} is not supported"),
             EngineError::TooManySnapshots => write!(f, "too many transactions at once"),
+            EngineError::IdentifierInUse => write!(f, "transaction identifier is already in use"),
+            EngineError::TooManyPrepared => write!(f, "maximum number of prepared transactions reached"),
+            EngineError::NoSuchPrepared => write!(f, "prepared transaction does not exist"),
+            EngineError::PreparedBusy => write!(f, "prepared transaction is busy"),
             EngineError::SequenceExhausted => write!(f, "sequence has reached its bound"),
             EngineError::SequenceOutOfBounds => write!(f, "value is out of bounds for sequence"),
             EngineError::WrongFormat(what) => write!(f, "{what}"),

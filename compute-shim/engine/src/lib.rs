@@ -6,7 +6,7 @@
 //!
 //! Start at [`Engine`] (the calls), then follow a row down: `rows` → `write` → `tree` → `mini_transaction` →
 //! [`volume`]. Page layouts are written out in `docs/page-format.md` and `layout`; transactions in
-//! `transaction`, `savepoint`, `undo`, `visibility`, `rollback`, `purge`, `locks` and `advisory`.
+//! `transaction`, `savepoint`, `prepared`, `undo`, `visibility`, `rollback`, `purge`, `locks` and `advisory`.
 
 mod access;
 mod advisory;
@@ -30,6 +30,7 @@ mod mini_transaction;
 mod opening;
 mod overflow;
 mod page_check;
+mod prepared;
 mod purge;
 mod rollback;
 mod row_id;
@@ -58,6 +59,7 @@ pub use io_wait::IoWait;
 pub use mini_transaction::{MTR_BYTES_MAX, MTR_RECORDS_MAX};
 pub use overflow::{ChainReader, ChainWriter};
 pub use page_check::PageCheck;
+pub use prepared::{IDENTIFIER_BYTES_MAX, Preparation, PreparedTransaction};
 pub use rows::cell_bytes;
 pub use savepoint::Savepoint;
 pub use serializable::Cycle;

@@ -3,7 +3,8 @@
 //! Owns the first pages and what is read before the first transaction: super page, stream directory, and of
 //! each used stream its head page (and the page of its last header, if a transaction continues from there).
 //! No redo is replayed. A transaction found ACTIVE or ABORTING is a loser: it is queued for undo, and its
-//! rows can be used at once, since whoever meets one undoes it first. Progress survives a need.
+//! rows can be used at once, since whoever meets one undoes it first. One found PREPARED is in progress, and gets its locks
+//! back ([`crate::prepared::restore`]). Progress survives a need.
 
 use crate::access::Access;
 use crate::call::Call;
@@ -20,8 +21,9 @@ use crate::layout::undo_page::{
 use crate::layout::undo_record::{
     STATE_ABORTED, STATE_ABORTING, STATE_ACTIVE, STATE_PREPARED, header_outcome, is_header,
 };
-use crate::locks::NO_HANDLE;
+use crate::locks::{Handle, NO_HANDLE};
 use crate::mini_transaction::MiniTransaction;
+use crate::prepared::restore::PreparedReader;
 use crate::rollback::RollbackJob;
 use crate::tree::split::write_empty_root;
 use crate::types::{TreeId, TxId};
@@ -43,6 +45,15 @@ pub(crate) struct OpeningProgress {
     stream_next: u16,
     free: Vec<u16>,
     losers: Vec<RollbackJob>,
+    prepared: Vec<PreparedReader>,
+}
+
+/// What the last transaction of a stream is to the one who opens the volume.
+enum Last {
+    /// There is none, or it is over.
+    Over,
+    Loser(RollbackJob),
+    Prepared(PreparedReader),
 }
 
 /// What the end of a stream says about its last transaction.
@@ -75,23 +86,49 @@ impl Engine {
         }
         let super_page = progress.super_page.expect("read above");
         while progress.stream_next < super_page.undo_streams {
+            // The last one found has pages to be read yet.
+            if let Some(reader) = progress.prepared.last_mut() {
+                while !self.operate_alone(|access| reader.step(access))? {}
+            }
             let stream = progress.stream_next;
             let mut state = StreamState::default();
-            let job = self.operate_alone(|access| access.read_stream(&super_page, stream, &mut state))?;
-            match job {
-                Some(job) => progress.losers.push(job),
-                None if state.is_retired() => {}
-                None => progress.free.push(stream),
+            match self.operate_alone(|access| access.read_stream(&super_page, stream, &mut state))? {
+                Last::Loser(job) => progress.losers.push(job),
+                Last::Prepared(reader) => progress.prepared.push(reader),
+                Last::Over if state.is_retired() => {}
+                Last::Over => progress.free.push(stream),
             }
             *progress.streams.as_ref().expect("made above").stream(stream).lock() = state;
             progress.stream_next += 1;
         }
-        let OpeningProgress { streams, mut free, losers, .. } = std::mem::take(&mut *progress);
+        if let Some(reader) = progress.prepared.last_mut() {
+            while !self.operate_alone(|access| reader.step(access))? {}
+        }
+        let found = std::mem::take(&mut *progress);
+        self.take_over(super_page, found)
+    }
+
+    /// All has been read: what the transactions found hold is theirs.
+    fn take_over(&self, super_page: SuperPage, found: OpeningProgress) -> Step<()> {
+        let OpeningProgress { streams, mut free, losers, prepared, .. } = found;
+        let streams = streams.expect("made above");
         free.reverse();
-        let lost: Vec<u16> = losers.iter().map(|job| job.tx_id.stream()).collect();
-        self.locks.set_streams(free, &lost);
+        let mut held: Vec<(u16, Handle)> = losers.iter().map(|job| (job.tx_id.stream(), NO_HANDLE)).collect();
+        for reader in prepared {
+            let (tx_id, header_page) = (reader.tx_id, reader.header_page);
+            let handle = self.restore_prepared(reader)?;
+            held.push((tx_id.stream(), handle));
+            streams.stream(tx_id.stream()).lock().open = Some(OpenTransaction {
+                offset: tx_id.offset(),
+                header_page,
+                handle,
+                state: OpenState::InProgress,
+                rollbacks: 0,
+            });
+        }
+        self.locks.set_streams(free, &held);
         losers.into_iter().for_each(|job| self.rollbacks.push(job));
-        self.finish_opening(super_page, streams.expect("made above"));
+        self.finish_opening(super_page, streams);
         Ok(())
     }
 
@@ -176,17 +213,12 @@ impl<'e> Access<'e> {
         Ok(DirectoryEntry::decode(self.shared(page)?.bytes(), offset))
     }
 
-    /// Sets up one stream; returns the job if its last transaction is a loser.
-    fn read_stream(
-        &mut self,
-        super_page: &SuperPage,
-        stream: u16,
-        state: &mut StreamState,
-    ) -> Step<Option<RollbackJob>> {
+    /// Sets up one stream; returns what its last transaction is.
+    fn read_stream(&mut self, super_page: &SuperPage, stream: u16, state: &mut StreamState) -> Step<Last> {
         self.prefetch_heads(super_page, stream)?;
         let entry = self.entry(super_page, stream)?;
         if entry.head_page == PageId(0) {
-            return Ok(None);
+            return Ok(Last::Over);
         }
         let broken = |what| EngineError::Corrupt { page: entry.head_page, what };
         let (last, head) = {
@@ -207,13 +239,13 @@ impl<'e> Access<'e> {
         let last = match last {
             Ok(last) => last,
             // Purge has passed it: it is over, and the page of its header may have been given back since.
-            Err((offset, _)) if offset < entry.tail => return Ok(None),
+            Err((offset, _)) if offset < entry.tail => return Ok(Last::Over),
             Err((offset, page)) => self.read_header(stream, offset, page)?,
         };
         let tx_id = TxId::new(stream, last.offset);
         match last.state {
-            STATE_ABORTED => Ok(None),
-            STATE_ACTIVE if last.lsn != Lsn::ZERO => Ok(None),
+            STATE_ABORTED => Ok(Last::Over),
+            STATE_ACTIVE | STATE_PREPARED if last.lsn != Lsn::ZERO => Ok(Last::Over),
             STATE_ACTIVE | STATE_ABORTING => {
                 state.open = Some(OpenTransaction {
                     offset: last.offset,
@@ -222,9 +254,11 @@ impl<'e> Access<'e> {
                     state: OpenState::Undoing,
                     rollbacks: 0,
                 });
-                Ok(Some(RollbackJob { tx_id, position: head }))
+                Ok(Last::Loser(RollbackJob { tx_id, position: head }))
             }
-            STATE_PREPARED => Err(EngineError::Unsupported("a prepared transaction in the volume").into()),
+            STATE_PREPARED => {
+                Ok(Last::Prepared(PreparedReader::new(tx_id, last.page, head, entry.head_page)))
+            }
             _ => Err(broken("a transaction header in no known state").into()),
         }
     }

@@ -25,7 +25,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 /// A transaction of at most this many records is undone by its own abort call: some 100 us of work.
-const INLINE_RECORDS_MAX: u64 = 64;
+pub(crate) const INLINE_RECORDS_MAX: u64 = 64;
 
 /// A transaction on its way to be undone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,17 +66,22 @@ impl Engine {
                 return Ok(());
             }
         };
-        let position = {
+        {
             let mut stream = self.streams().stream(tx_id.stream()).lock();
-            let head = stream.head;
             let open = stream.open.as_mut().expect("a transaction that has written is open");
             assert_eq!(open.offset, tx_id.offset());
             open.state = OpenState::Undoing;
-            head
-        };
+        }
         let records = txn.undo_records;
         self.counters.aborts.fetch_add(1, Ordering::Relaxed);
         self.release(txn);
+        self.undo_aborted(tx_id, records);
+        Ok(())
+    }
+
+    /// The transaction is being undone, and its locks have fallen: a small one is undone here.
+    pub(crate) fn undo_aborted(&self, tx_id: TxId, records: u64) {
+        let position = self.streams().stream(tx_id.stream()).lock().head;
         let mut job = RollbackJob { tx_id, position };
         if records <= INLINE_RECORDS_MAX && !self.is_fenced() {
             let done = self.operate_alone(|access| {
@@ -88,11 +93,10 @@ impl Engine {
                 Ok(false)
             });
             if done == Ok(true) {
-                return Ok(());
+                return;
             }
         }
         self.rollbacks.push(job);
-        Ok(())
     }
 
     /// Undoes up to `steps` records of the transaction first in the queue. False: the queue is empty.
@@ -171,6 +175,8 @@ impl Access<'_> {
             UndoRecord::Change(change) => (TreeId(change.tree), change.key),
             // Pages of a tree that was created are freed by purge; a drop needs nothing undone.
             UndoRecord::Created { .. } | UndoRecord::Dropped { .. } | UndoRecord::Freed => return Ok(()),
+            // It was to be prepared, or was.
+            UndoRecord::Prepared(_) | UndoRecord::Locks(_) => return Ok(()),
             UndoRecord::Transaction { .. } => return Err(self.broken_stream()),
         };
         loop {

@@ -6,6 +6,7 @@
 //! holds a snapshot slot, locks and an undo stream. Read [`crate::undo`] and [`crate::rollback`] next.
 
 use crate::access::Access;
+use crate::advisory::Lock;
 use crate::call::{self, Call};
 use crate::engine::Engine;
 use crate::error::{EngineError, Step};
@@ -14,6 +15,7 @@ use crate::layout::undo_record::HEADER_COMMIT_LSN;
 use crate::locks::Handle;
 use crate::locks::objects::Owner;
 use crate::mini_transaction::MiniTransaction;
+use crate::prepared::Preparing;
 use crate::types::{
     Isolation, PagesUsed, RelationLockMode, RowBuffer, RowLockMode, RowVersion, TreeId, TxId,
 };
@@ -71,6 +73,10 @@ pub struct Transaction {
     pub(crate) relations: Vec<(u32, u8)>,
     /// Row locks in the order they were taken: the row's hash, and the mode that was held before.
     pub(crate) row_locks: Vec<(u64, Option<RowLockMode>)>,
+    /// Advisory locks that are the transaction's own and no session's, once it is prepared.
+    pub(crate) advisory: Vec<Lock>,
+    /// PREPARE TRANSACTION, under way.
+    pub(crate) preparing: Option<Box<Preparing>>,
     pub(crate) needs_purge: bool,
     /// The statement frees more than it takes: it may write although storage is full.
     frees_space: bool,
@@ -248,6 +254,8 @@ impl Engine {
             key_lock: None,
             relations: Vec::new(),
             row_locks: Vec::new(),
+            advisory: Vec::new(),
+            preparing: None,
             needs_purge: false,
             frees_space: false,
             trees_created: Vec::new(),
@@ -385,6 +393,10 @@ impl Engine {
         self.serializable.abort(txn, &*self.volume);
         self.drop_parked(std::mem::take(&mut txn.parked_pins));
         self.give_back_turn(txn);
+        self.release_handed_over(txn);
+        if let Some(preparing) = txn.preparing.take() {
+            self.prepared.give_up(preparing.identifier());
+        }
         let wrote = txn.tx_id.is_some();
         if wrote || !txn.relations.is_empty() || !txn.row_locks.is_empty() {
             self.locks.finish(txn.handle, &txn.relations, &txn.row_locks);
@@ -399,11 +411,17 @@ impl Engine {
                 self.locks.release_stream(stream);
             }
         }
+        self.release_snapshot(txn);
+        txn.state = State::Ended;
+    }
+
+    /// It reads no more.
+    pub(crate) fn release_snapshot(&self, txn: &mut Transaction) {
         for slot in [txn.snapshot_slot.take(), txn.kept_slot.take()].into_iter().flatten() {
             self.snapshots.release(slot);
         }
         txn.snapshot = None;
-        txn.state = State::Ended;
+        txn.snapshot_kept = None;
     }
 
     /// The commit at `lsn` is being appended: publishes it. Runs inside the append's critical section.
@@ -447,6 +465,10 @@ impl Engine {
         if txn.read_only {
             return Err(EngineError::ReadOnly.into());
         }
+        self.take_stream(txn)
+    }
+
+    pub(crate) fn take_stream(&self, txn: &mut Transaction) -> Step<()> {
         if txn.stream.is_none() {
             let stream = self.locks.acquire_stream(txn.owner()).inspect_err(|_| txn.has_waited = true)?;
             txn.stream = Some(stream);
@@ -457,7 +479,7 @@ impl Engine {
 
 impl<'e> Access<'e> {
     /// The commit of a transaction that has written: one write into its header.
-    fn append_commit(&mut self, txn: &mut Transaction) -> Step<Lsn> {
+    pub(crate) fn append_commit(&mut self, txn: &mut Transaction) -> Step<Lsn> {
         let tx_id = txn.tx_id.expect("a transaction that has written");
         let engine = self.engine;
         let page = self.exclusive(txn.header_page)?;

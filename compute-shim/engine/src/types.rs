@@ -534,6 +534,8 @@ pub struct EngineStats {
     pub serializable_reads: u64,
     /// Transactions that had to be aborted for another's sake, ever.
     pub serializable_dooms: u64,
+    /// Those that wait for COMMIT PREPARED or ROLLBACK PREPARED.
+    pub prepared_transactions: u64,
     pub undo_streams_open: u64,
     pub undo_pages: u64,
     pub transactions_to_undo: u64,

@@ -3,7 +3,8 @@
 //! The model keeps every committed version with its commit LSN; a transaction's reads must equal what its
 //! snapshot selects, its own writes laid over. After a crash every commit at or below VDL is there whole, no
 //! other in part. Transactions go back to savepoints, and what they wrote since must be gone. The cache has 32 frames, VDL is held back and let go at random, background work runs at
-//! random. Some bodies are so long that they are kept in chains; in the end every page is counted.
+//! random. Some bodies are so long that they are kept in chains; in the end every page is counted. Some transactions are
+//! prepared, and end after any number of crashes: a crash that loses the end brings them back.
 
 mod harness;
 
@@ -94,11 +95,21 @@ impl Session {
     }
 }
 
+/// One that was prepared.
+struct Prepared {
+    identifier: String,
+    writes: Writes,
+    at: Lsn,
+    ended: Option<Lsn>,
+}
+
 struct World {
     node: Option<Node>,
     tree: TreeId,
     model: Model,
     sessions: Vec<Session>,
+    prepared: Vec<Prepared>,
+    prepares: u64,
     random: Random,
     keys: usize,
     commits: u64,
@@ -464,13 +475,57 @@ impl World {
         }
     }
 
+    fn prepare(&mut self, at: usize) {
+        let mut session = self.sessions.swap_remove(at);
+        let node = self.node.as_ref().expect("between crashes");
+        self.prepares += 1;
+        let identifier = self.prepares.to_string();
+        let preparation =
+            Preparation { identifier: identifier.clone(), owner: 1, database: 2, prepared_us: 3 };
+        let mut advisory = AdvisoryLocks::default();
+        match Self::drive(node, |engine| engine.prepare(&mut session.txn, &mut advisory, &preparation, 3)) {
+            Outcome::Done(lsn) => {
+                self.prepared.push(Prepared { identifier, writes: session.writes, at: lsn, ended: None });
+            }
+            Outcome::Blocked | Outcome::Failed(EngineError::TooManyPrepared) => {
+                assert_eq!(node.engine.abort(&mut session.txn), Ok(()));
+            }
+            Outcome::Failed(error) => panic!("a prepare does not fail: {error}"),
+        }
+    }
+
+    fn end_prepared(&mut self) {
+        let node = self.node.as_ref().expect("between crashes");
+        let mut open = self.prepared.iter_mut().filter(|it| it.ended.is_none());
+        let Some(prepared) = open.nth(self.random.below(3)) else { return };
+        let mut all = node.engine.prepared_transactions().into_iter();
+        let which = all.find(|it| it.preparation.identifier == prepared.identifier).expect("it is prepared");
+        let commits = self.random.below(3) > 0;
+        let end = |engine: &Engine| match commits {
+            true => engine.commit_prepared(&which),
+            false => engine.rollback_prepared(&which),
+        };
+        let Outcome::Done(lsn) = Self::drive(node, end) else { panic!("one can be ended") };
+        prepared.ended = Some(lsn);
+        if commits {
+            self.model.commit(lsn, &prepared.writes);
+        }
+    }
+
     fn crash(&mut self) {
         use hexalog_engine::Volume;
         let node = self.node.take().expect("between crashes");
         let vdl = node.volume.vdl();
         self.sessions.clear();
         self.model.truncate(vdl);
+        self.prepared.retain(|it| it.at <= vdl && it.ended.is_none_or(|ended| ended > vdl));
+        self.prepared.iter_mut().for_each(|it| it.ended = None);
         let node = node.crash();
+        let mut expected: Vec<&str> = self.prepared.iter().map(|it| it.identifier.as_str()).collect();
+        expected.sort_unstable();
+        let found = node.engine.prepared_transactions();
+        let found: Vec<&str> = found.iter().map(|it| it.preparation.identifier.as_str()).collect();
+        assert_eq!(found, expected, "what was prepared at the crash is so now");
         // Opening begins above a truncation range; what committed before keeps its LSN.
         node.volume.hold_vdl(true);
         self.node = Some(node);
@@ -504,6 +559,11 @@ impl World {
                 let at = self.random.below(self.sessions.len());
                 self.savepoint(at);
             }
+            41 if !self.sessions.is_empty() => {
+                let at = self.random.below(self.sessions.len());
+                self.prepare(at);
+            }
+            42 => self.end_prepared(),
             38..41 if !self.sessions.is_empty() => {
                 let at = self.random.below(self.sessions.len());
                 if !self.sessions[at].savepoints.is_empty() {
@@ -530,6 +590,8 @@ fn run(seed: u64, steps: usize, streams: u16, keys: usize) {
         tree,
         model: Model::default(),
         sessions: Vec::new(),
+        prepared: Vec::new(),
+        prepares: 0,
         random: Random::new(seed),
         keys,
         commits: 0,
@@ -542,6 +604,9 @@ fn run(seed: u64, steps: usize, streams: u16, keys: usize) {
     }
     while !world.sessions.is_empty() {
         world.abort(0);
+    }
+    while world.prepared.iter().any(|it| it.ended.is_none()) {
+        world.end_prepared();
     }
     let node = world.node();
     node.settle();

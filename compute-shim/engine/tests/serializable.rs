@@ -46,22 +46,32 @@ struct Running {
     written: BTreeMap<u64, bool>,
 }
 
+/// One that is prepared.
+struct Prepared {
+    which: PreparedTransaction,
+    read: BTreeMap<u64, Author>,
+    written: BTreeMap<u64, bool>,
+}
+
 struct World {
     node: Node,
     tree: TreeId,
     isolation: Isolation,
     random: Random,
     running: BTreeMap<Author, Running>,
+    prepared: BTreeMap<Author, Prepared>,
     read: BTreeMap<Author, BTreeMap<u64, Author>>,
     /// Versions of each key, in the order of their commits; a deletion is a version too.
     versions: BTreeMap<u64, Vec<(Author, bool)>>,
     next: Author,
     failures: u64,
+    /// Splits before the last crash.
+    splits: u64,
 }
 
 impl World {
     fn new(seed: u64, isolation: Isolation) -> World {
-        let node = Node::create(SMALL);
+        let node = Node::create(Options { undo_streams: 16, ..SMALL });
         let tree = node.create_tree();
         let mut world = World {
             node,
@@ -69,10 +79,12 @@ impl World {
             isolation,
             random: Random(seed),
             running: BTreeMap::new(),
+            prepared: BTreeMap::new(),
             read: BTreeMap::new(),
             versions: BTreeMap::new(),
             next: 1,
             failures: 0,
+            splits: 0,
         };
         // Every other key is there, on one leaf's worth of rows: the rest comes by inserts, and so do splits.
         let mut txn = world.node.begin_rc();
@@ -103,6 +115,11 @@ impl World {
         if self.running.len() < 4 && self.random.below(3) == 0 {
             return self.begin();
         }
+        match self.random.below(120) {
+            0 => return self.crash(),
+            1..8 => return self.end_prepared(),
+            _ => {}
+        }
         let Some(me) = self.running.keys().nth(self.random.below(4) as usize).copied() else { return };
         let key = self.random.below(KEYS);
         let done = match self.random.below(12) {
@@ -111,6 +128,7 @@ impl World {
             5..8 => self.write(me, key),
             8 => self.delete(me, key),
             9 => return self.commit(me),
+            10 if self.prepared.len() < 3 => return self.prepare(me),
             _ => return,
         };
         if let Err(error) = done {
@@ -185,6 +203,7 @@ impl World {
     /// Whether a write could be made without waiting for another transaction: tests of the locks are elsewhere.
     fn is_free(&self, me: Author, key: u64) -> bool {
         self.running.iter().all(|(other, running)| *other == me || !running.written.contains_key(&key))
+            && self.prepared.values().all(|prepared| !prepared.written.contains_key(&key))
     }
 
     fn write(&mut self, me: Author, key: u64) -> Result<(), EngineError> {
@@ -251,6 +270,54 @@ impl World {
         }
     }
 
+    fn prepare(&mut self, me: Author) {
+        let mut running = self.running.remove(&me).expect("it runs");
+        let (node, identifier) = (&self.node, me.to_string());
+        let preparation =
+            Preparation { identifier: identifier.clone(), owner: 1, database: 1, prepared_us: 0 };
+        let mut advisory = AdvisoryLocks::default();
+        match node.run(|| node.engine.prepare(&mut running.txn, &mut advisory, &preparation, 3)) {
+            Ok(_) => {
+                let mut all = node.engine.prepared_transactions().into_iter();
+                let which = all.find(|it| it.preparation.identifier == identifier).expect("is listed");
+                let Running { read, written, .. } = running;
+                self.prepared.insert(me, Prepared { which, read, written });
+            }
+            Err(EngineError::NotSerializable(_)) => {
+                self.failures += 1;
+                node.abort(running.txn);
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    /// A prepared transaction can always commit.
+    fn end_prepared(&mut self) {
+        let Some(me) = self.prepared.keys().nth(self.random.below(3) as usize).copied() else { return };
+        let Prepared { which, read, written } = self.prepared.remove(&me).expect("it is prepared");
+        let node = &self.node;
+        if self.random.below(4) == 0 {
+            node.run(|| node.engine.rollback_prepared(&which)).expect("rolls back");
+            return;
+        }
+        node.run(|| node.engine.commit_prepared(&which)).expect("may commit");
+        for (key, is_there) in written {
+            self.versions.entry(key).or_default().push((me, is_there));
+        }
+        self.read.insert(me, read);
+    }
+
+    /// Those that run are gone, without a trace for others; what is prepared stays, and so does what it has read.
+    fn crash(&mut self) {
+        for (_, running) in std::mem::take(&mut self.running) {
+            self.node.abort(running.txn);
+        }
+        self.node.settle();
+        self.splits += self.node.engine.stats().splits;
+        self.node = self.node.clone().crash();
+        self.node.volume.hold_vdl(true);
+    }
+
     fn has_cycle(&self) -> bool {
         let mut edges: BTreeMap<Author, BTreeSet<Author>> = BTreeMap::new();
         let mut edge = |from: Author, to: Author| {
@@ -313,6 +380,9 @@ fn run(seed: u64, isolation: Isolation) -> World {
     (0..250).for_each(|_| world.step());
     let left: Vec<Author> = world.running.keys().copied().collect();
     left.into_iter().for_each(|me| world.commit(me));
+    while !world.prepared.is_empty() {
+        world.end_prepared();
+    }
     world
 }
 
@@ -328,7 +398,7 @@ fn what_commits_could_have_come_one_after_the_other() {
         let stats = world.node.engine.stats();
         assert_eq!((stats.serializable_transactions, stats.serializable_reads), (0, 0), "seed {seed}");
         (committed, failures) = (committed + world.read.len() as u64, failures + world.failures);
-        splits += stats.splits;
+        splits += world.splits + stats.splits;
         cycles += usize::from(run(seed, Isolation::RepeatableRead).has_cycle());
     }
     assert!(splits > 300, "{splits} splits");

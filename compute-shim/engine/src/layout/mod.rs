@@ -8,6 +8,7 @@ pub(crate) mod bitmap_page;
 pub(crate) mod chain_list;
 pub(crate) mod check;
 pub(crate) mod overflow_page;
+pub(crate) mod prepared_record;
 pub(crate) mod sequence_page;
 pub(crate) mod super_page;
 pub(crate) mod tree_page;

@@ -10,7 +10,7 @@
 //! | 4 | tree, sequence or overflow chain created | page varint |
 //! | 5 | tree, sequence or overflow chain dropped | page varint |
 //! | 6 | what a record of kind 4 or 5 becomes once purge has freed the pages | as before |
-//! | 7..9 | HORIZON, explicit lock, SIREAD lock: reserved | |
+//! | 7, 8 | the end of a prepared transaction's records, and its locks | [`super::prepared_record`] |
 //!
 //! Flag 0x10 says that the previous version is visible to all. Previous body: flag 0x40 = same length, byte
 //! ranges (gap varint, length varint, bytes) that differ; flag 0x80 = the whole body (the rest); neither =
@@ -19,10 +19,11 @@
 //! Flag 0x10 of kinds 4 and 5: the record was undone by ROLLBACK TO SAVEPOINT, so the page is dead (kind 4) or lives
 //! (kind 5) whatever becomes of the transaction.
 //!
-//! A header's state is 1 ACTIVE, 2 PREPARED (reserved), 3 ABORTING, 4 ABORTED. A commit LSN other than zero
+//! A header's state is 1 ACTIVE, 2 PREPARED, 3 ABORTING, 4 ABORTED. A commit LSN other than zero
 //! under ACTIVE or PREPARED is COMMITTED: so a commit writes eight bytes and nothing else. Under ABORTED it
-//! is the LSN at which the rollback was complete.
+//! is the LSN at which the rollback was complete. PREPARED becomes ABORTING as ROLLBACK PREPARED is decided.
 
+use super::prepared_record::{HeldLock, HeldLocks, PreparedRecord};
 use super::tree_page::RowHeader;
 use super::{get_low, get_u64, low_bytes};
 use crate::types::{RowVersion, TxId};
@@ -36,6 +37,8 @@ const KIND_CREATED: u8 = 4;
 const KIND_DROPPED: u8 = 5;
 /// Written by purge over the kind of a record whose pages are free again, so that no crash frees them twice.
 pub(crate) const KIND_FREED: u8 = 6;
+const KIND_PREPARED: u8 = 7;
+const KIND_LOCKS: u8 = 8;
 /// As `KIND_CHANGE`; the version that it belongs to is a delete mark, which purge removes.
 const KIND_DELETION: u8 = 10;
 /// Offset of the kind byte in a record.
@@ -70,6 +73,8 @@ pub(crate) enum UndoRecord<'a> {
     Created { page: PageId, taken_back: bool },
     Dropped { page: PageId, taken_back: bool },
     Freed,
+    Prepared(PreparedRecord<'a>),
+    Locks(HeldLocks<'a>),
 }
 
 /// A change of a row or an index entry.
@@ -189,6 +194,14 @@ pub(crate) fn encode_dropped(out: &mut Vec<u8>, page: PageId) {
     encode(out, KIND_DROPPED, |out| out.put_varint(page.0));
 }
 
+pub(crate) fn encode_prepared(out: &mut Vec<u8>, prepared: &PreparedRecord<'_>) {
+    encode(out, KIND_PREPARED, |out| prepared.encode_fields(out));
+}
+
+pub(crate) fn encode_locks(out: &mut Vec<u8>, locks: &[HeldLock]) {
+    encode(out, KIND_LOCKS, |out| locks.iter().for_each(|lock| lock.encode(out)));
+}
+
 /// The change of a row.
 pub(crate) fn encode_change(out: &mut Vec<u8>, change: &NewChange<'_>) {
     let NewChange { tree, key, previous, moved_to, old_body, new_body, is_deletion } = *change;
@@ -262,6 +275,8 @@ impl<'a> UndoRecord<'a> {
                 Ok(UndoRecord::Dropped { page: PageId(reader.varint("dropped page")?), taken_back })
             }
             KIND_FREED => Ok(UndoRecord::Freed),
+            KIND_PREPARED => PreparedRecord::decode_fields(&mut reader).map(UndoRecord::Prepared),
+            KIND_LOCKS => HeldLocks::decode_fields(&mut reader).map(UndoRecord::Locks),
             _ => Err(Malformed { what: "undo kind" }),
         }
     }

@@ -3,7 +3,7 @@
 //! Owns the holders of a row's queue. SELECT FOR UPDATE, NO KEY UPDATE, SHARE and KEY SHARE put their transaction here;
 //! a writer whose row is in a filter bucket in use looks whether its own mode conflicts. Locks fall with the
 //! transaction, or with the savepoint that they were taken after. They are in memory alone: a crash ends their
-//! transactions as well.
+//! transactions as well, but for prepared ones, whose undo names them.
 
 use super::queues::{Queue, QueueName};
 use super::{Handle, Locks, NO_HANDLE, Table, WaitFor};
@@ -70,6 +70,13 @@ impl Locks {
         table.try_grant_front(name);
         debug_assert!(table.invariants());
         Ok((before, before < Some(mode)))
+    }
+
+    /// The modes in which a transaction has locked these rows.
+    pub fn row_modes(&self, handle: Handle, hashes: &[u64]) -> Vec<(u64, RowLockMode)> {
+        let table = self.table.lock();
+        let mode = |hash: &u64| table.queues.get(&QueueName::Row(*hash))?.mode_of(handle);
+        hashes.iter().filter_map(|hash| mode(hash).map(|mode| (*hash, mode))).collect()
     }
 
     /// The row's lock falls, or is `before` again.

@@ -202,7 +202,11 @@ impl Locks {
 
     /// Takes an advisory lock if nobody is in its way.
     pub fn try_lock_advisory(&self, key: AdvisoryKey, owner: Owner, mode: RelationLockMode) -> bool {
-        let object = LockedObject::Advisory(key);
+        self.try_lock_object(LockedObject::Advisory(key), owner, mode)
+    }
+
+    /// Takes a lock of an object if nobody is in its way.
+    pub fn try_lock_object(&self, object: LockedObject, owner: Owner, mode: RelationLockMode) -> bool {
         let mut table = self.table.lock();
         let mut lock = table.objects.remove(&object).unwrap_or_default();
         let may = table.may_lock(&lock, owner.handle, mode as u8, lock.waiters.len());
@@ -213,6 +217,15 @@ impl Locks {
             table.objects.insert(object, lock);
         }
         may
+    }
+
+    /// All that one holds of an object is another's from now on, which holds nothing of it or is the same.
+    pub fn hand_object_over(&self, object: LockedObject, from: Handle, to: Owner) {
+        let mut table = self.table.lock();
+        let lock = table.objects.get_mut(&object).expect("a lock that is held is known");
+        let (owner, _) = lock.granted.iter_mut().find(|(owner, _)| owner.handle == from).expect("it is held");
+        *owner = to;
+        debug_assert_eq!(lock.granted.iter().filter(|(owner, _)| owner.handle == to.handle).count(), 1);
     }
 
     /// An advisory lock falls.

@@ -5,7 +5,7 @@
 //! wholly undone.
 
 use super::objects::Owner;
-use super::{Handle, Locks, Table, WaitFor};
+use super::{Handle, Locks, NO_HANDLE, Table, WaitFor};
 use crate::error::{EngineError, Need, Step, Stop, WaitTicket};
 use crate::hash::FixedMap;
 use std::collections::VecDeque;
@@ -83,16 +83,14 @@ impl Locks {
     /// The transaction that held the stream has let go of it and it is being rolled back: nobody waits for
     /// that transaction any more.
     pub fn orphan_stream(&self, stream: u16) {
-        self.table.lock().pool.holders.insert(stream, 0);
+        self.table.lock().pool.holders.insert(stream, NO_HANDLE);
     }
 
-    /// The streams of a volume that has just been opened: the free ones, and those of losers.
-    pub fn set_streams(&self, free: Vec<u16>, losers: &[u16]) {
+    /// The streams of a volume that has just been opened: the free ones, and who has the others ([`NO_HANDLE`]: a loser).
+    pub fn set_streams(&self, free: Vec<u16>, held: &[(u16, Handle)]) {
         let mut table = self.table.lock();
         assert!(table.pool.free.is_empty() && table.pool.holders.is_empty(), "set once, at opening");
         table.pool.free = free;
-        for stream in losers {
-            table.pool.holders.insert(*stream, 0);
-        }
+        table.pool.holders.extend(held.iter().copied());
     }
 }

@@ -23,8 +23,10 @@ pub enum Cycle {
     PivotAtWrite,
     /// The same, when it was about to commit.
     PivotAtCommit,
-    /// It has read around a pivot that has committed.
+    /// It has read around a pivot that has committed, or is prepared.
     OutToPivot,
+    /// It was about to commit, or to be prepared, and the pivot that did not see it is prepared.
+    PreparedPivot,
     /// Others' transactions could not be forgotten for its sake, and they became too many.
     TooMany,
 }
@@ -39,6 +41,8 @@ struct Member {
     tx_id: Option<TxId>,
     /// Its place in the log; of one that wrote nothing its snapshot.
     committed: Option<Lsn>,
+    /// Where PREPARE TRANSACTION stands in the log. It reads and writes no more, and commits if its client says so.
+    prepared: Option<Lsn>,
     /// It fails at its next step.
     is_doomed: bool,
     /// Who read what it has overwritten.
@@ -55,8 +59,31 @@ struct Member {
 }
 
 impl Member {
+    fn new(snapshot: Lsn, is_read_only: bool) -> Member {
+        Member {
+            snapshot,
+            is_read_only,
+            tx_id: None,
+            committed: None,
+            prepared: None,
+            is_doomed: false,
+            ins: FixedSet::default(),
+            outs: FixedSet::default(),
+            first_out: None,
+            reads: ReadSet::default(),
+            awaited: FixedSet::default(),
+            is_unsafe: false,
+        }
+    }
+
     fn is_running(&self) -> bool {
         self.committed.is_none()
+    }
+
+    /// From where on it counts as committed for those that did not see it. One that is prepared may commit at any time, and
+    /// cannot be asked then whether it may: it counts from where it was asked.
+    fn settled(&self) -> Option<Lsn> {
+        self.prepared.or(self.committed)
     }
 
     /// The first commit that this one did not see, if others may see this one's.
@@ -133,19 +160,7 @@ impl Members {
 
     /// A transaction has taken its snapshot. Not a member if it is READ ONLY and its snapshot is safe from the start.
     pub fn begin(&mut self, handle: Handle, snapshot: Lsn, is_read_only: bool) -> Safety {
-        let mut member = Member {
-            snapshot,
-            is_read_only,
-            tx_id: None,
-            committed: None,
-            is_doomed: false,
-            ins: FixedSet::default(),
-            outs: FixedSet::default(),
-            first_out: None,
-            reads: ReadSet::default(),
-            awaited: FixedSet::default(),
-            is_unsafe: false,
-        };
+        let mut member = Member::new(snapshot, is_read_only);
         let mut safety = Safety::Unsafe;
         if is_read_only {
             let writers = self.running.iter().filter(|(_, other)| !self.members[other].is_read_only);
@@ -291,17 +306,17 @@ impl Members {
             return Ok(());
         }
         let is_writer_pivot = w.first_out.is_some_and(|out| r.endangers(out));
-        let is_reader_pivot = w.committed.is_some_and(|out| {
+        let is_reader_pivot = w.settled().is_some_and(|out| {
             let is_later = r.committed.is_none_or(|at| at > out);
             is_later && (r.ins.iter().any(|first| self.member(*first).endangers(out)))
         });
-        let committed = w.committed;
+        let settled = w.settled();
         if is_reader_pivot {
             assert_eq!(reader, me, "of two one runs");
             return Err(Cycle::PivotAtRead);
         }
         if is_writer_pivot {
-            match committed {
+            match settled {
                 _ if writer == me => return Err(Cycle::PivotAtWrite),
                 Some(_) => return Err(Cycle::OutToPivot),
                 None => self.doom(writer),
@@ -310,7 +325,7 @@ impl Members {
         self.member_mut(writer).ins.insert(reader);
         let r = self.member_mut(reader);
         r.outs.insert(writer);
-        if let Some(at) = committed.filter(|at| r.committed.is_none_or(|end| *at < end)) {
+        if let Some(at) = settled.filter(|at| r.committed.is_none_or(|end| *at < end)) {
             r.first_out = Some(r.first_out.map_or(at, |first| first.min(at)));
         }
         Ok(())
@@ -319,14 +334,58 @@ impl Members {
     /// The transaction fails at its next step, unless it is none of these.
     pub fn doom(&mut self, handle: Handle) {
         if let Some(member) = self.members.get_mut(&handle) {
-            assert!(member.is_running(), "what has committed stands");
+            assert!(member.settled().is_none(), "what has committed or is prepared stands");
             self.dooms += u64::from(!std::mem::replace(&mut member.is_doomed, true));
         }
     }
 
-    /// Whether the transaction may commit. Only [`Self::commit`] may come between this and the append.
+    /// Whether the transaction may commit or be prepared. Only that may come between this and the append.
     pub fn check_commit(&self, me: Handle) -> Result<(), Cycle> {
-        self.check(me, Cycle::PivotAtCommit)
+        self.check(me, Cycle::PivotAtCommit)?;
+        let Some(member) = self.members.get(&me).filter(|member| member.prepared.is_none()) else {
+            return Ok(());
+        };
+        let is_fixed = |pivot: &&Handle| self.member(**pivot).prepared.is_some();
+        match member.ins.iter().filter(is_fixed).any(|pivot| self.is_endangered_by(*pivot, me)) {
+            true => Err(Cycle::PreparedPivot),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a transaction that did not see `out`, and has not committed, is the pivot of three once `out` has.
+    fn is_endangered_by(&self, pivot: Handle, out: Handle) -> bool {
+        let pivot = self.member(pivot);
+        // It would commit after this. Those that have committed did before.
+        let may_follow = |first: &Handle| {
+            let first = self.member(*first);
+            first.is_running() && !first.is_read_only && !first.is_doomed
+        };
+        pivot.is_running()
+            && !pivot.is_doomed
+            && pivot.ins.iter().any(|first| *first == out || may_follow(first))
+    }
+
+    /// The transaction settles at this place: what did not see it, and has been seen by none yet, gives way.
+    fn settle(&mut self, me: Handle, at: Lsn) {
+        let pivots: Vec<Handle> = self.member(me).ins.iter().copied().collect();
+        for pivot in pivots {
+            let member = self.member(pivot);
+            if !member.is_running() || member.is_doomed {
+                continue;
+            }
+            if member.prepared.is_none() && self.is_endangered_by(pivot, me) {
+                self.doom(pivot);
+            }
+            self.member_mut(pivot).first_out.get_or_insert(at);
+        }
+    }
+
+    /// The transaction is prepared, at this place in the log.
+    pub fn prepare(&mut self, me: Handle, at: Lsn) {
+        let Some(member) = self.members.get_mut(&me) else { return };
+        assert!(!member.is_doomed && member.settled().is_none(), "checked before");
+        member.prepared = Some(at);
+        self.settle(me, at);
     }
 
     /// The transaction commits, at this place in the log if it has written.
@@ -336,28 +395,29 @@ impl Members {
         // One that wrote nothing comes where its snapshot is: it matters to those alone whose snapshots are older.
         let at = if member.tx_id.is_some() { at } else { member.snapshot };
         member.committed = Some(at);
+        let is_prepared = member.prepared.is_some();
         let moved = self.running.remove(&(member.snapshot, me));
         assert!(moved, "what commits was running");
         self.committed.insert((at, me));
-        let pivots: Vec<Handle> = member.ins.iter().copied().collect();
-        for pivot in pivots {
-            let member = self.member(pivot);
-            if !member.is_running() || member.is_doomed {
-                continue;
-            }
-            // It would commit after this. Those that have committed did before.
-            let may_follow = |first: &Handle| {
-                let first = self.member(*first);
-                first.is_running() && !first.is_read_only && !first.is_doomed
-            };
-            if member.ins.iter().any(|first| *first == me || may_follow(first)) {
-                self.doom(pivot);
-            }
-            self.member_mut(pivot).first_out.get_or_insert(at);
+        if !is_prepared {
+            self.settle(me, at);
         }
         let first_out = self.member(me).shown_out();
         self.end_writer(me, first_out);
         self.hopeful.remove(&me);
+    }
+
+    /// A transaction that was prepared before the volume was opened, now at `vdl`. Whom it did not see is not known any more: it
+    /// counts as the pivot before one who has committed, so whoever comes by what it has overwritten gives way. Therefore
+    /// nothing new ever comes before it, and it does not matter what comes after: what it has read need not be known.
+    pub fn restore(&mut self, me: Handle, tx_id: TxId, vdl: Lsn) {
+        let mut member = Member::new(vdl, false);
+        member.prepared = Some(vdl);
+        member.first_out = Some(vdl);
+        self.running.insert((vdl, me));
+        let before = self.members.insert(me, member);
+        assert!(before.is_none(), "a transaction is restored once");
+        self.name(me, tx_id);
     }
 
     /// The transaction is undone, or all that it did is over: nobody conflicts with it.
@@ -411,11 +471,17 @@ impl Members {
         assert!(known, "a member runs or has committed");
     }
 
-    /// Forgets what has committed and is seen by every transaction that runs or will: those begin at `vdl` or later. Should too
-    /// many be left, the oldest that runs is what keeps them: it is aborted.
+    /// The oldest that reads and writes yet.
+    fn oldest_active(&self) -> Option<(Lsn, Handle)> {
+        self.running.iter().find(|(_, handle)| self.members[handle].prepared.is_none()).copied()
+    }
+
+    /// Forgets what has committed and is seen by every transaction that runs or will: those begin at `vdl` or later. One that is
+    /// prepared comes by nothing any more, and keeps no one. Should too many be left, the oldest that runs is what keeps them: it
+    /// is aborted.
     pub fn forget_seen(&mut self, vdl: Lsn) {
         loop {
-            let oldest = self.running.first().map_or(vdl, |(snapshot, _)| vdl.min(*snapshot));
+            let oldest = self.oldest_active().map_or(vdl, |(snapshot, _)| vdl.min(snapshot));
             while let Some((at, handle)) = self.committed.first().copied()
                 && at <= oldest
             {
@@ -424,7 +490,7 @@ impl Members {
             if self.members.len() < Self::MAX || self.committed.is_empty() {
                 return;
             }
-            let Some((_, oldest)) = self.running.first().copied() else { return };
+            let Some((_, oldest)) = self.oldest_active() else { return };
             self.abort(oldest);
             self.expelled.insert(oldest);
             self.dooms += 1;

@@ -90,7 +90,7 @@ impl Serializable {
         }
     }
 
-    /// Checks that a transaction may commit. Nothing comes between that and the commit while the answer is held.
+    /// Checks that a transaction may commit, or be prepared. Nothing comes between that and the commit while the answer is held.
     pub fn begin_commit(&self, txn: &Transaction) -> Step<Option<Committing<'_>>> {
         if !txn.is_watched {
             return Ok(None);
@@ -104,6 +104,13 @@ impl Serializable {
         table.members.forget_seen(vdl);
         table.ends += 1;
         table.deferred.drain(..).for_each(Waker::wake);
+        self.count.store(table.members.len(), Ordering::Release);
+    }
+
+    /// A prepared transaction was found as the volume was opened.
+    pub fn restore(&self, handle: Handle, tx_id: TxId, vdl: Lsn) {
+        let mut table = self.table.lock();
+        table.members.restore(handle, tx_id, vdl);
         self.count.store(table.members.len(), Ordering::Release);
     }
 
@@ -131,7 +138,7 @@ impl Serializable {
     }
 }
 
-/// A transaction that may commit, and does so before this is dropped, or not now.
+/// A transaction that may commit or be prepared, and is before this is dropped, or not now.
 pub(crate) struct Committing<'s> {
     serializable: &'s Serializable,
     table: MutexGuard<'s, Table>,
@@ -139,6 +146,11 @@ pub(crate) struct Committing<'s> {
 }
 
 impl Committing<'_> {
+    /// It is prepared there.
+    pub fn prepare(mut self, at: Lsn) {
+        self.table.members.prepare(self.handle, at);
+    }
+
     /// It has committed there.
     pub fn commit(mut self, at: Lsn, vdl: Lsn) {
         self.table.members.commit(self.handle, at);

@@ -48,6 +48,7 @@ struct World {
     vdl: Lsn,
     keys: BTreeMap<u64, Vec<Version>>,
     running: BTreeMap<u64, Running>,
+    prepared: BTreeMap<u64, Running>,
     committed: BTreeMap<u64, Committed>,
     next: u64,
     failures: u64,
@@ -63,6 +64,7 @@ impl World {
             vdl: Lsn(10),
             keys: BTreeMap::new(),
             running: BTreeMap::new(),
+            prepared: BTreeMap::new(),
             committed: BTreeMap::new(),
             next: 1,
             failures: 0,
@@ -89,7 +91,8 @@ impl World {
     }
 
     fn abort(&mut self, handle: u64) {
-        let gone = self.running.remove(&handle).expect("it runs");
+        let gone = self.running.remove(&handle).or_else(|| self.prepared.remove(&handle));
+        let gone = gone.expect("it runs or is prepared");
         for key in gone.written {
             self.keys.get_mut(&key).expect("written").retain(|version| version.author != handle);
         }
@@ -104,12 +107,16 @@ impl World {
         if self.running.len() < 5 && self.random.below(3) == 0 {
             return self.begin();
         }
+        if self.random.below(12) == 0 {
+            return self.end_prepared();
+        }
         let Some(handle) = self.running.keys().nth(self.random.below(5) as usize).copied() else { return };
         let key = self.random.below(6);
         let done = match self.random.below(10) {
             0..5 => self.read(handle, key),
             5..8 if !self.running[&handle].is_read_only => self.write(handle, key),
             8 => self.commit(handle),
+            9 if self.prepared.len() < 3 => self.prepare(handle),
             _ => Ok(()),
         };
         if done.is_err() {
@@ -164,12 +171,41 @@ impl World {
     }
 
     fn commit(&mut self, me: u64) -> Result<(), ()> {
-        let running = &self.running[&me];
-        let has_written = !running.written.is_empty();
-        if running.is_watched {
+        if self.running[&me].is_watched {
             self.members.check_commit(me).map_err(|_| ())?;
         }
-        if has_written {
+        let running = self.running.remove(&me).expect("it runs");
+        self.commit_checked(me, running);
+        Ok(())
+    }
+
+    fn prepare(&mut self, me: u64) -> Result<(), ()> {
+        self.log = self.log.plus(1);
+        if self.running[&me].is_watched {
+            self.members.check_commit(me).map_err(|_| ())?;
+            self.members.name(me, tx_id(me));
+            self.members.prepare(me, self.log);
+        }
+        let prepared = self.running.remove(&me).expect("it runs");
+        self.prepared.insert(me, prepared);
+        Ok(())
+    }
+
+    /// One that is prepared can always commit.
+    fn end_prepared(&mut self) {
+        let Some(me) = self.prepared.keys().nth(self.random.below(3) as usize).copied() else { return };
+        if self.random.below(4) == 0 {
+            return self.abort(me);
+        }
+        let prepared = self.prepared.remove(&me).expect("it is prepared");
+        if prepared.is_watched {
+            self.members.check_commit(me).expect("a prepared transaction may commit");
+        }
+        self.commit_checked(me, prepared);
+    }
+
+    fn commit_checked(&mut self, me: u64, running: Running) {
+        if !running.written.is_empty() {
             self.log = self.log.plus(1);
         }
         if running.is_watched {
@@ -178,13 +214,11 @@ impl World {
         } else if !self.is_watching {
             self.members.abort(me);
         }
-        let running = self.running.remove(&me).expect("it runs");
         for key in running.written {
             let versions = self.keys.get_mut(&key).expect("written");
             versions.last_mut().expect("its own").committed = Some(self.log);
         }
         self.committed.insert(me, Committed { read: running.read });
-        Ok(())
     }
 
     /// Whether the committed transactions' dependencies have a cycle.
@@ -263,8 +297,8 @@ fn committed_transactions_have_no_cycle() {
 fn nothing_is_kept_of_what_everyone_sees() {
     for seed in 0..200 {
         let mut world = run(seed, true);
-        let running: Vec<u64> = world.running.keys().copied().collect();
-        running.into_iter().for_each(|handle| world.abort(handle));
+        let left: Vec<u64> = world.running.keys().chain(world.prepared.keys()).copied().collect();
+        left.into_iter().for_each(|handle| world.abort(handle));
         world.members.forget_seen(world.log);
         assert_eq!((world.members.len(), world.members.targets()), (0, 0), "seed {seed}");
     }
@@ -290,6 +324,56 @@ fn write_skew_is_refused_whatever_the_order() {
         let failed = outcome.iter().any(Result::is_err) || second.is_err();
         assert!(failed, "order {order:?}: {outcome:?}, {second:?}");
     }
+}
+
+/// A pivot that is prepared cannot give way: the one does that would commit before it.
+#[test]
+fn a_prepared_pivot_stands() {
+    let [first, pivot, out] = [1, 2, 3];
+    for is_ended in [false, true] {
+        let mut members = Members::default();
+        for me in [first, pivot, out] {
+            members.begin(me, Lsn(5), false);
+        }
+        members.write(pivot, &[Target::Key(TREE, 1)]).expect("nobody has read it");
+        members.name(pivot, tx_id(pivot));
+        members.read(pivot, TREE, Target::Key(TREE, 2)).expect("nobody has written it");
+        members.check_commit(pivot).expect("nobody has conflicts");
+        members.prepare(pivot, Lsn(7));
+        members.skip(first, tx_id(pivot)).expect("the prepared one has no conflict out");
+        members.write(out, &[Target::Key(TREE, 2)]).expect("nor has this one");
+        members.name(out, tx_id(out));
+        if is_ended {
+            members.check_commit(pivot).expect("it was asked before");
+            members.commit(pivot, Lsn(8));
+            assert_eq!(members.check_commit(out), Ok(()), "it is not the first of three to commit");
+        } else {
+            assert_eq!(members.check_commit(out), Err(Cycle::PreparedPivot));
+            members.abort(first);
+            assert_eq!(members.check_commit(out), Ok(()), "there are no three");
+            members.commit(out, Lsn(8));
+            members.begin(first, Lsn(5), false);
+            assert_eq!(members.skip(first, tx_id(pivot)), Err(Cycle::OutToPivot));
+        }
+    }
+}
+
+/// It keeps nobody else from being forgotten, and is not expelled for others' sake.
+#[test]
+fn a_prepared_transaction_keeps_nothing() {
+    let mut members = Members::default();
+    members.begin(1, Lsn(5), false);
+    members.name(1, tx_id(1));
+    members.prepare(1, Lsn(6));
+    for handle in 2..2 + Members::MAX as u64 {
+        members.begin(handle, Lsn(handle + 5), false);
+        members.check_commit(handle).expect("nobody conflicts");
+        members.commit(handle, Lsn(handle + 6));
+        members.forget_seen(Lsn(handle + 6));
+        assert!(members.len() <= 2);
+    }
+    members.check_commit(1).expect("it is there still");
+    members.commit(1, Lsn(1 << 20));
 }
 
 /// The one that keeps all others from being forgotten is aborted, and they are not.
