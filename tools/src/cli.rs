@@ -5,6 +5,7 @@ use crate::exit::{self, Code, Failure};
 use crate::sizes::{display_bytes, parse_bytes};
 use crate::{compute, local, sql, status};
 use clap::{Args, Parser, Subcommand};
+use hexalog_server::ServerOptions;
 use hexalog_server::compute::CACHE_BYTES_MIN;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -150,6 +151,9 @@ pub struct ComputeArgs {
     /// End sessions that hold purge back by a snapshot of this age, in seconds. [default: none is ended]
     #[arg(long, value_name = "SECONDS")]
     pub old_snapshot_threshold: Option<NonZeroU32>,
+    /// Transactions that may be prepared (PREPARE TRANSACTION) at once; 0: none.
+    #[arg(long, value_name = "N", default_value_t = ServerOptions::default().prepared_transactions_max)]
+    pub max_prepared_transactions: u32,
     /// Allow listening beyond the loopback interface although there is no authentication yet.
     #[arg(long)]
     pub insecure_no_auth: bool,

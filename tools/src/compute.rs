@@ -28,6 +28,7 @@ pub fn run(arguments: &ComputeArgs) -> Result<Code, Failure> {
             old_snapshot_threshold: arguments
                 .old_snapshot_threshold
                 .map(|seconds| Duration::from_secs(u64::from(seconds.get()))),
+            prepared_transactions_max: arguments.max_prepared_transactions,
             ..ServerOptions::default()
         },
     };

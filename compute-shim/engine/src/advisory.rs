@@ -49,7 +49,7 @@ impl AdvisoryLocks {
     }
 
     /// Whether a number is locked both for the session and for its transaction.
-    pub(crate) fn holds_one_twice(&self) -> bool {
+    pub fn holds_one_twice(&self) -> bool {
         let is_of_session = |key: &AdvisoryKey| self.of_session.keys().any(|(other, _)| other == key);
         self.of_transaction.iter().any(|(key, _)| is_of_session(key))
     }
@@ -194,6 +194,12 @@ impl Engine {
         for (key, mode) in txn.advisory.drain(..) {
             self.locks.release_advisory(key, txn.handle, mode);
         }
+    }
+
+    /// The prepared transactions that the session of a process number waits for, by what names them in the lock table.
+    pub fn blocking_prepared(&self, process_id: i32) -> Vec<u64> {
+        let _call = Call::enter();
+        self.locks.blocking_prepared(process_id)
     }
 
     fn advisory_owner(&self, txn: &Transaction, locks: &mut AdvisoryLocks) -> Owner {

@@ -141,6 +141,16 @@ impl Transaction {
         self.process_id
     }
 
+    /// PREPARE TRANSACTION has begun, and waits for something.
+    pub fn is_preparing(&self) -> bool {
+        self.preparing.is_some()
+    }
+
+    /// The relations that it has locked.
+    pub fn locked_relations(&self) -> impl Iterator<Item = u32> + '_ {
+        self.relations.iter().map(|(relation, _)| *relation)
+    }
+
     /// Whether anything has been written.
     pub fn has_written(&self) -> bool {
         self.tx_id.is_some()

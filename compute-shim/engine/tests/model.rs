@@ -484,7 +484,7 @@ impl World {
             Preparation { identifier: identifier.clone(), owner: 1, database: 2, prepared_us: 3 };
         let mut advisory = AdvisoryLocks::default();
         match Self::drive(node, |engine| engine.prepare(&mut session.txn, &mut advisory, &preparation, 3)) {
-            Outcome::Done(lsn) => {
+            Outcome::Done((_, lsn)) => {
                 self.prepared.push(Prepared { identifier, writes: session.writes, at: lsn, ended: None });
             }
             Outcome::Blocked | Outcome::Failed(EngineError::TooManyPrepared) => {

@@ -20,6 +20,7 @@ fn try_prepare(
 ) -> Result<hexalog_protocol::Lsn, EngineError> {
     let mut advisory = AdvisoryLocks::default();
     let result = node.run(|| node.engine.prepare(&mut txn, &mut advisory, &called(identifier), MAX));
+    let result = result.map(|(_, lsn)| lsn);
     if result.is_err() {
         node.abort(txn);
     }
@@ -392,8 +393,8 @@ fn locks_of_numbers_leave_the_session_with_it() {
         let lock = || node.engine.lock_advisory(&mut txn, &mut advisory, key(number), mode, extent);
         node.run(lock).expect("is free");
     }
-    let lsn =
-        node.run(|| node.engine.prepare(&mut txn, &mut advisory, &called("a"), MAX)).expect("is prepared");
+    let prepared = node.run(|| node.engine.prepare(&mut txn, &mut advisory, &called("a"), MAX));
+    let (_, lsn) = prepared.expect("is prepared");
     assert!(node.volume.satisfy(&node.engine, &Need::Durable(lsn)));
     let holder_of = |node: &Node, number| {
         let entries = node.engine.lock_entries();

@@ -289,8 +289,9 @@ async fn open_database(
     } else {
         run_engine_step(&engine, || engine.open()).await?;
         run_engine_step(&engine, || engine.upgrade()).await?;
+        tell_of_prepared(&engine);
     }
-    let database = Database::new(Arc::clone(&engine), database_options(temporary_files));
+    let database = Database::new(Arc::clone(&engine), database_options(options, temporary_files));
     if is_catalog_empty(&engine).await? {
         run_sql_step(&engine, || database.bootstrap()).await?;
     }
@@ -299,8 +300,22 @@ async fn open_database(
     Ok(database)
 }
 
-pub(crate) fn database_options(temporary_files: Arc<TemporaryFiles>) -> DatabaseOptions {
-    DatabaseOptions { spill: temporary_files, ..DatabaseOptions::default() }
+/// Someone may have forgotten them.
+fn tell_of_prepared(engine: &Engine) {
+    let prepared = engine.stats().prepared_transactions;
+    if prepared > 0 {
+        eprintln!(
+            "hexalog compute: {prepared} prepared transactions hold their locks until COMMIT PREPARED or ROLLBACK PREPARED; see pg_prepared_xacts"
+        );
+    }
+}
+
+pub(crate) fn database_options(
+    options: &ComputeOptions,
+    temporary_files: Arc<TemporaryFiles>,
+) -> DatabaseOptions {
+    let prepared_max = options.server.prepared_transactions_max;
+    DatabaseOptions { spill: temporary_files, prepared_max, ..DatabaseOptions::default() }
 }
 
 /// Whether the first start died before the catalog's first rows were committed.

@@ -8,7 +8,7 @@ use crate::control::{ServerControl, StopState};
 use crate::durability::DurabilityQueue;
 use crate::session;
 use crate::snapshot_watch;
-use hexalog_sql::{Database, Environment};
+use hexalog_sql::{Database, Environment, PREPARED_MAX};
 use hexalog_volume_driver::Handle;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -24,6 +24,8 @@ pub struct ServerOptions {
     pub workers: usize,
     /// Sessions at once; one more is told "sorry, too many clients already".
     pub connections_max: usize,
+    /// Transactions that may be prepared at once: `max_prepared_transactions`.
+    pub prepared_transactions_max: u32,
     /// How long a client may take from connecting to the end of its start-up packet. PostgreSQL's
     /// `authentication_timeout` has the same default.
     pub startup_timeout: Duration,
@@ -47,6 +49,7 @@ impl Default for ServerOptions {
         ServerOptions {
             workers: 1,
             connections_max: 1_000,
+            prepared_transactions_max: PREPARED_MAX,
             startup_timeout: Duration::from_secs(60),
             stop_grace: Duration::from_secs(5),
             stale_read_max: Duration::from_secs(1),

@@ -100,8 +100,10 @@ impl Reader {
         engine.refuse_serializable();
         listener.set_engine(Arc::clone(&engine));
         run_engine_step(&engine, || engine.open()).await?;
-        let database =
-            Database::new(Arc::clone(&engine), database_options(Arc::clone(&self.temporary_files)));
+        let database = Database::new(
+            Arc::clone(&engine),
+            database_options(&self.options, Arc::clone(&self.temporary_files)),
+        );
         run_sql_step(&engine, || database.load()).await?;
         self.control.set_status(StatusSource::new(handle.clone(), engine, Arc::clone(&self.control)));
         eprintln!(

@@ -103,6 +103,7 @@ impl StatusSource {
             "transactions_to_undo": stats.transactions_to_undo,
             "purge_horizon": stats.purge_horizon,
             "undo_pages": stats.undo_pages,
+            "prepared_transactions": stats.prepared_transactions,
         })
     }
 }

@@ -16,13 +16,16 @@ use crate::catalog::store::{Loader, Write};
 use crate::catalog::{Catalog, Changes, first_schemas};
 use crate::connections::Connections;
 use crate::progress::Progress;
-use crate::relation_statistics::RelationStatistics;
+use crate::relation_statistics::{RelationStatistics, TableChanged};
 use crate::session::temporary::Emptying;
 use crate::sessions::Sessions;
 use crate::spill::{MemorySpill, SpillSpace};
 use crate::statement_statistics::{STATEMENTS_MAX, StatementStatistics};
 use crate::stop::Step;
-use hexalog_engine::{Engine, Isolation, Need, SequenceId, Transaction, TreeId};
+use hexalog_engine::{
+    AdvisoryLocks, Engine, Isolation, Need, Preparation, PreparedTransaction, SequenceId, Transaction,
+    TreeId, TxId,
+};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::function::quote_identifier;
 use hexalog_sql_types::types::ENUM_OID_FIRST;
@@ -44,6 +47,8 @@ pub struct DatabaseOptions {
     pub sort_bytes_max: usize,
     /// Where statements put rows that do not fit `work_mem`.
     pub spill: Arc<dyn SpillSpace>,
+    /// Transactions that may be prepared at once: `max_prepared_transactions`.
+    pub prepared_max: u32,
 }
 
 /// About half a millisecond: sessions share a worker's thread, and this is how long one may keep the others waiting.
@@ -52,6 +57,10 @@ const ROWS_PER_YIELD: u32 = 1_000;
 /// A guess: a million entries of short keys take a third of it.
 const SORT_BYTES_MAX: usize = 64 << 20;
 
+/// Transactions that may be prepared at once unless the process is told otherwise. PostgreSQL's default is none; why ours is not:
+/// `docs/decisions/0156-sixty-four-prepared-transactions.md`.
+pub const PREPARED_MAX: u32 = 64;
+
 impl Default for DatabaseOptions {
     fn default() -> DatabaseOptions {
         DatabaseOptions {
@@ -59,6 +68,7 @@ impl Default for DatabaseOptions {
             rows_per_yield: ROWS_PER_YIELD,
             sort_bytes_max: SORT_BYTES_MAX,
             spill: Arc::new(MemorySpill::default()),
+            prepared_max: PREPARED_MAX,
         }
     }
 }
@@ -119,6 +129,8 @@ pub struct Database {
     pub(crate) connections: Connections,
     /// N of the schemas `pg_temp_N` that sessions have.
     temporary_numbers: Mutex<BTreeSet<u32>>,
+    /// What transactions have changed that this process has seen prepared.
+    prepared: Mutex<BTreeMap<TxId, Vec<(Oid, TableChanged)>>>,
 }
 
 impl Database {
@@ -139,6 +151,7 @@ impl Database {
             sessions: Sessions::default(),
             connections: Connections::default(),
             temporary_numbers: Mutex::default(),
+            prepared: Mutex::default(),
         })
     }
 
@@ -298,6 +311,47 @@ impl Database {
         assert!(!changes.is_empty(), "an ordinary commit publishes nothing");
         let _in_order = self.publishing.lock();
         Ok(self.engine.commit_then(transaction, |commit_lsn| self.publish(home, changes, commit_lsn))?)
+    }
+
+    /// Prepares a transaction. What it has `changed` counts at its end.
+    pub(crate) fn prepare(
+        &self,
+        transaction: &mut Transaction,
+        advisory: &mut AdvisoryLocks,
+        preparation: &Preparation,
+        changed: &mut Vec<(Oid, TableChanged)>,
+    ) -> hexalog_engine::Step<Lsn> {
+        // Held over the engine's call: whoever ends it finds what it has changed.
+        let mut prepared = self.prepared.lock();
+        let maximum = self.options.prepared_max as usize;
+        let (tx_id, lsn) = self.engine.prepare(transaction, advisory, preparation, maximum)?;
+        prepared.insert(tx_id, std::mem::take(changed));
+        Ok(lsn)
+    }
+
+    /// Ends a prepared transaction.
+    pub(crate) fn end_prepared(
+        &self,
+        which: &PreparedTransaction,
+        commits: bool,
+    ) -> hexalog_engine::Step<Lsn> {
+        let lsn = match commits {
+            true => self.engine.commit_prepared(which)?,
+            false => self.engine.rollback_prepared(which)?,
+        };
+        let changed = self.prepared.lock().remove(&which.tx_id).unwrap_or_default();
+        self.count_changed(&changed, commits);
+        Ok(lsn)
+    }
+
+    /// A transaction has ended that had changed tables.
+    pub(crate) fn count_changed(&self, changed: &[(Oid, TableChanged)], has_committed: bool) {
+        if has_committed {
+            self.relations.committed(changed);
+            self.activity.add(changed.iter().map(|(table, changed)| (*table, changed.rows.count())));
+        } else {
+            self.relations.rolled_back(changed);
+        }
     }
 
     fn publish(&self, home: &PublishedCatalog, changes: &Changes, commit_lsn: Lsn) {

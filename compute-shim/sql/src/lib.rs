@@ -38,7 +38,7 @@ pub use answer::{
     ColumnDescription, CommandTag, Completion, CopyInFormat, Flow, PortalColumns, QueryProgress, Severity,
     Sink, StatementDescription,
 };
-pub use database::{Database, DatabaseOptions, DueAnalysis, Storage};
+pub use database::{Database, DatabaseOptions, DueAnalysis, PREPARED_MAX, Storage};
 pub use environment::{CancelReason, Environment};
 pub use session::{Session, Startup};
 pub use sessions::{SessionActivity, SessionEnd, SessionWait};

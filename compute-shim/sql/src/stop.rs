@@ -75,6 +75,7 @@ fn reason(cycle: Cycle) -> &'static str {
         Cycle::PivotAtWrite => "Canceled on identification as a pivot, during write",
         Cycle::PivotAtCommit => "Canceled on identification as a pivot, during commit attempt",
         Cycle::OutToPivot => "Canceled on conflict out to pivot, during read",
+        Cycle::PreparedPivot => "Canceled on commit attempt with conflict in from prepared pivot",
         Cycle::TooMany => "Canceled for the memory that concurrent transactions of its long life had come to",
     }
 }

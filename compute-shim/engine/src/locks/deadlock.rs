@@ -5,8 +5,10 @@
 //! So this is not a search for a cycle but a fixed point: who waits for nothing goes on, and so does who
 //! waits for such. What is left is deadlocked. Only what is reachable from the new wait is looked at.
 
+use super::objects::Owner;
 use super::{Handle, Locks, NO_HANDLE, Table, Wait, WaitFor};
 use crate::hash::FixedMap;
+use crate::prepared::NO_PROCESS;
 use std::collections::BTreeSet;
 
 struct Node {
@@ -114,19 +116,41 @@ impl Locks {
     /// says whose it is; whoever has a row holds a lock of its relation too, which says so.
     pub fn blocking(&self, process_id: i32) -> Vec<i32> {
         let table = self.table.lock();
-        let is_own = |wait: &&Wait| wait.process_id == process_id && !wait.granted;
-        let own = table.waits.values().filter(is_own);
-        let blockers: BTreeSet<Handle> = own.flat_map(|wait| table.blockers(wait)).collect();
+        let blockers = table.blockers_of(process_id);
         if blockers.is_empty() {
             return Vec::new();
         }
         let waiting = blockers.iter().filter_map(|blocker| table.wait_of.get(blocker));
         let mut blocking: BTreeSet<i32> = waiting.map(|ticket| table.waits[ticket].process_id).collect();
-        let granted = table.objects.values().flat_map(|lock| &lock.granted);
-        let holders = granted.filter(|(owner, _)| blockers.contains(&owner.handle));
-        blocking.extend(holders.map(|(owner, _)| owner.process_id));
+        blocking.extend(table.holders_among(&blockers).map(|owner| owner.process_id));
         blocking.remove(&process_id);
         blocking.into_iter().collect()
+    }
+
+    /// The same of those that have no session, which are prepared: by what names them here.
+    pub fn blocking_prepared(&self, process_id: i32) -> Vec<Handle> {
+        let table = self.table.lock();
+        let blockers = table.blockers_of(process_id);
+        if blockers.is_empty() {
+            return Vec::new();
+        }
+        let prepared = table.holders_among(&blockers).filter(|owner| owner.process_id == NO_PROCESS);
+        let prepared: BTreeSet<Handle> = prepared.map(|owner| owner.handle).collect();
+        prepared.into_iter().collect()
+    }
+}
+
+impl Table {
+    /// Those that the session of a process waits for.
+    fn blockers_of(&self, process_id: i32) -> BTreeSet<Handle> {
+        let is_own = |wait: &&Wait| wait.process_id == process_id && !wait.granted;
+        self.waits.values().filter(is_own).flat_map(|wait| self.blockers(wait)).collect()
+    }
+
+    /// Of these, who holds locks of objects: once for each lock.
+    fn holders_among<'t>(&'t self, blockers: &'t BTreeSet<Handle>) -> impl Iterator<Item = &'t Owner> {
+        let granted = self.objects.values().flat_map(|lock| &lock.granted);
+        granted.map(|(owner, _)| owner).filter(|owner| blockers.contains(&owner.handle))
     }
 }
 

@@ -170,8 +170,8 @@ impl Preparing {
 }
 
 impl Engine {
-    /// Prepares a transaction and takes it from its session, whose locks for the transaction go with it. Returns the LSN that VDL
-    /// must reach before the client is told. After an error the caller aborts. At most `transactions_max` are prepared at once,
+    /// Prepares a transaction and takes it from its session, whose locks for the transaction go with it. Returns its id, and the LSN
+    /// that VDL must reach before the client is told. After an error the caller aborts. At most `transactions_max` are prepared at once,
     /// and no more than leave half of the undo streams to others.
     pub fn prepare(
         &self,
@@ -179,7 +179,7 @@ impl Engine {
         advisory: &mut AdvisoryLocks,
         preparation: &Preparation,
         transactions_max: usize,
-    ) -> Step<Lsn> {
+    ) -> Step<(TxId, Lsn)> {
         let _call = Call::enter();
         txn.assert_active();
         if txn.preparing.is_none() {
@@ -189,8 +189,7 @@ impl Engine {
         for _ in 0..RECORDS_PER_CALL {
             if self.operate(txn, |access, txn| access.append_preparing(txn))? {
                 let lsn = self.operate(txn, |access, txn| access.append_prepared(txn))?;
-                self.leave_session(txn, advisory);
-                return Ok(lsn);
+                return Ok((self.leave_session(txn, advisory), lsn));
             }
         }
         Err(Need::Yield.into())
@@ -241,7 +240,7 @@ impl Engine {
     }
 
     /// The transaction is prepared: what is left to its session is one that has ended.
-    fn leave_session(&self, txn: &mut Transaction, advisory: &mut AdvisoryLocks) {
+    fn leave_session(&self, txn: &mut Transaction, advisory: &mut AdvisoryLocks) -> TxId {
         let preparing = txn.preparing.take().expect("it was being prepared");
         self.release_snapshot(txn);
         self.drop_parked(std::mem::take(&mut txn.parked_pins));
@@ -256,7 +255,10 @@ impl Engine {
         (txn.undo_buffer, txn.body_buffer) = (Vec::new(), Vec::new());
         let mut ended = self.begin(txn.isolation(), txn.is_read_only());
         ended.state = State::Ended;
+        ended.pages_used = txn.pages_used;
+        let tx_id = txn.tx_id.expect("a prepared transaction has a header");
         self.prepared.add(preparing.preparation, std::mem::replace(txn, ended));
+        tx_id
     }
 
     /// The prepared transactions, in the order of their identifiers.

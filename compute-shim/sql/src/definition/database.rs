@@ -30,14 +30,37 @@ pub(super) fn name_taken(name: &str) -> SqlError {
     SqlError::new(SqlState::DUPLICATE_DATABASE, format!("database \"{name}\" already exists"))
 }
 
-/// 55006 while so many others are connected.
-pub(super) fn in_use(what: &str, others: usize) -> SqlError {
-    let detail = match others {
-        1 => "There is 1 other session using the database.".to_owned(),
-        _ => format!("There are {others} other sessions using the database."),
+/// 55006 while so many others are connected, and so many of its transactions prepared.
+pub(super) fn in_use(what: &str, others: usize, prepared: usize) -> SqlError {
+    let detail = match (others, prepared) {
+        (1, 0) => "There is 1 other session using the database.".to_owned(),
+        (_, 0) => format!("There are {others} other sessions using the database."),
+        (0, _) => prepared_using(prepared),
+        _ => format!(
+            "There are {others} other session(s) and {prepared} prepared transaction(s) using the database."
+        ),
     };
     SqlError::new(SqlState::OBJECT_IN_USE, format!("{what} is being accessed by other users"))
         .with_detail(detail)
+}
+
+fn prepared_using(prepared: usize) -> String {
+    match prepared {
+        1 => "There is 1 prepared transaction using the database.".to_owned(),
+        _ => format!("There are {prepared} prepared transactions using the database."),
+    }
+}
+
+/// Prepared transactions of a database.
+fn prepared_in(context: &DefinitionContext<'_>, database: Oid) -> usize {
+    let all = context.engine.prepared_transactions();
+    all.iter().filter(|it| it.preparation.database == database).count()
+}
+
+/// 55006: those cannot be told to leave.
+fn used_by_prepared(what: &str, prepared: usize) -> SqlError {
+    SqlError::new(SqlState::OBJECT_IN_USE, format!("{what} is being used by prepared transactions"))
+        .with_detail(prepared_using(prepared))
 }
 
 /// How long others may take to leave, as in PostgreSQL: clients do not wait for the end of the sessions that they close.
@@ -66,8 +89,12 @@ pub(super) fn have_alone(
     })?;
     replay.once(context, |context| {
         let others = context.database.connections.others(database, context.view.process_id);
-        if others.is_empty() {
+        let prepared = prepared_in(context, database);
+        if others.is_empty() && prepared == 0 {
             return Ok(());
+        }
+        if force && prepared > 0 {
+            return Err(used_by_prepared(what, prepared).into());
         }
         if force {
             others.iter().for_each(|&other| context.environment.terminate(other));
@@ -76,7 +103,7 @@ pub(super) fn have_alone(
             return Err(reason.error().into());
         }
         if context.environment.wall_clock_us() - begun_us >= LEAVE_US {
-            return Err(in_use(what, others.len()).into());
+            return Err(in_use(what, others.len(), prepared).into());
         }
         context.environment.pause(LOOK_US);
         Err(Need::Yield.into())

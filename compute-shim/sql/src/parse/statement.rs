@@ -5,8 +5,8 @@
 
 use super::keyword::is_reserved;
 use super::tree::{
-    DiscardTarget, IsolationLevel, ObjectKind, SavepointCommand, SettingValue, Statement, TransactionCommand,
-    TransactionModes,
+    DiscardTarget, IsolationLevel, ObjectKind, PreparedCommand, SavepointCommand, SettingValue, Statement,
+    TransactionCommand, TransactionModes,
 };
 use super::{Reader, refuse};
 use hexalog_engine::RelationLockMode;
@@ -152,6 +152,16 @@ fn truncate(reader: &mut Reader<'_>) -> Result<Statement> {
 
 fn transaction(reader: &mut Reader<'_>, word: &str) -> Result<Statement> {
     reader.expect(word)?;
+    let of_prepared = match word {
+        "commit" => Some(PreparedCommand::Commit),
+        "rollback" => Some(PreparedCommand::Rollback),
+        _ => None,
+    };
+    if let Some(command) = of_prepared
+        && reader.eat(&["prepared"])
+    {
+        return Ok(Statement::PreparedTransaction { command, identifier: reader.string()? });
+    }
     let (command, verb) = match word {
         "begin" => (TransactionCommand::Begin, "BEGIN"),
         "start" => {
@@ -172,9 +182,6 @@ fn transaction(reader: &mut Reader<'_>, word: &str) -> Result<Statement> {
                 return Err(refuse("AND CHAIN"));
             }
             let _ = reader.eat(&["and", "no", "chain"]);
-            if reader.eat(&["prepared"]) {
-                return Err(refuse(format!("{verb} PREPARED")));
-            }
             if word == "rollback" && reader.eat(&["to"]) {
                 return savepoint_named(reader, SavepointCommand::RollBackTo);
             }
@@ -373,8 +380,9 @@ fn show(reader: &mut Reader<'_>) -> Result<Statement> {
 
 fn prepare(reader: &mut Reader<'_>) -> Result<Statement> {
     reader.expect("prepare")?;
-    if reader.peek_words(&["transaction"]) {
-        return Err(refuse("PREPARE TRANSACTION"));
+    if reader.eat(&["transaction"]) {
+        let (command, identifier) = (PreparedCommand::Prepare, reader.string()?);
+        return Ok(Statement::PreparedTransaction { command, identifier });
     }
     let name = reader.identifier()?;
     let mut types = Vec::new();

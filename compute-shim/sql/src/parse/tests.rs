@@ -159,6 +159,10 @@ fn statements_of_every_kind() {
         ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", "SetTransaction"),
         ("RESET ALL; RESET TIME ZONE; SHOW ALL", "Reset, Reset, Show"),
         (
+            "PREPARE TRANSACTION 'x'; COMMIT PREPARED 'x'; ROLLBACK PREPARED E'x\\n'",
+            "PreparedTransaction, PreparedTransaction, PreparedTransaction",
+        ),
+        (
             "PREPARE p (int, text) AS SELECT $1, $2; EXECUTE p (1, 'a'); DEALLOCATE PREPARE p; DEALLOCATE ALL",
             "Prepare, Execute, Deallocate, Deallocate",
         ),
@@ -213,8 +217,6 @@ fn what_is_not_supported_is_refused_by_name() {
         ("DROP FUNCTION f", "DROP FUNCTION"),
         ("GRANT SELECT ON t TO x", "GRANT"),
         ("COMMIT AND CHAIN", "AND CHAIN"),
-        ("COMMIT PREPARED 'x'", "COMMIT PREPARED"),
-        ("PREPARE TRANSACTION 'x'", "PREPARE TRANSACTION"),
         ("LISTEN x", "LISTEN"),
         ("MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE", "MERGE"),
         ("COMMENT ON EXTENSION x IS 'x'", "COMMENT ON EXTENSION"),

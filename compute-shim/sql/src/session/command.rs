@@ -4,6 +4,7 @@
 
 use super::extension;
 use super::portal::Named;
+use super::prepared;
 use super::settings::Settings;
 use super::statement::{Columns, Prepared, Statements};
 use super::transaction::{Scope, Status};
@@ -99,6 +100,9 @@ pub(super) fn step(
     match statement {
         Statement::Transaction { command, modes, verb } => transaction(scope, named, *command, *modes, verb),
         Statement::Savepoint { command, name } => savepoint(scope, *command, name),
+        Statement::PreparedTransaction { command, identifier } => {
+            tag(prepared::step(scope, named, *command, identifier)?)
+        }
         Statement::SetTransaction { modes, session } => set_transaction(scope, *modes, *session),
         Statement::Set { name, value, local } => set(scope, name, value, *local),
         Statement::Reset { name } => reset(scope, name.as_deref()),
@@ -156,9 +160,7 @@ fn transaction(
                 _ => scope.abort()?,
             }
             if !is_block {
-                let message = "there is no transaction in progress";
-                let warning = SqlError::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message);
-                scope.notices.push((Severity::Warning, warning));
+                scope.notices.push((Severity::Warning, Scope::no_transaction()));
             }
             tag(verb)
         }

@@ -17,6 +17,7 @@ mod meaning;
 mod meter;
 mod plan_run;
 mod portal;
+mod prepared;
 mod query;
 mod reindex;
 mod run;
@@ -121,6 +122,7 @@ impl Session {
         let (published, connection) = connect(&database, &catalog, &name, process_id)?;
         database.statements.begin(environment.wall_clock_us());
         let mut settings = Settings::new(&user, database.options().direct_routes);
+        settings.set_by_process("max_prepared_transactions", database.options().prepared_max);
         settings.set_by_database(&published.newest().catalog);
         for (name, value) in &parameters {
             settings.set_at_start(name, value)?;

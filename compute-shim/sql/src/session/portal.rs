@@ -172,6 +172,13 @@ impl Portals {
         Ok(())
     }
 
+    /// Whether the transaction has made cursors that are to outlive it.
+    pub(super) fn have_holdable(&self) -> bool {
+        let is_holdable =
+            |portal: &Portal| portal.execution.cursor().is_some_and(|cursor| cursor.options.hold);
+        self.named.values().any(|portal| !portal.is_held_over && is_holdable(portal))
+    }
+
     /// Shows the portals to the statement that begins.
     pub(super) fn show(&self, scope: &mut Scope) {
         if self.unnamed.is_none() && self.named.is_empty() && scope.view.cursors.is_empty() {

@@ -164,6 +164,7 @@ impl Prepared {
 
     /// Whether a failed block takes it: it ends the block, or what has failed in it.
     pub(super) fn ends_transaction(&self) -> bool {
+        use crate::parse::tree::PreparedCommand::Prepare;
         use crate::parse::tree::SavepointCommand::RollBackTo;
         use crate::parse::tree::TransactionCommand::{Commit, Rollback};
         matches!(
@@ -171,6 +172,7 @@ impl Prepared {
             Some(
                 Statement::Transaction { command: Commit | Rollback, .. }
                     | Statement::Savepoint { command: RollBackTo, .. }
+                    | Statement::PreparedTransaction { command: Prepare, .. }
             )
         )
     }

@@ -95,7 +95,7 @@ pub(super) struct Scope {
     pub(super) transaction_us: i64,
     statement_us: i64,
     /// Highest LSN that something said or to be said rests on, the open transaction's apart.
-    told_lsn: Lsn,
+    pub(super) told_lsn: Lsn,
     /// References that had waited, being looked at.
     settlement: Option<Box<Settlement>>,
     /// How a transaction has ended since the session last looked: its portals are gone.
@@ -729,7 +729,7 @@ impl Scope {
         self.status = status;
     }
 
-    fn end(&mut self, ended: Ended) {
+    pub(super) fn end(&mut self, ended: Ended) {
         self.used = self.blocks_used();
         match ended {
             Ended::Committed => self.counters.commits += 1,
@@ -745,12 +745,7 @@ impl Scope {
         self.effects.deferred.clear();
         let changed = std::mem::take(&mut self.effects.changed);
         self.effects.kept_up.clear();
-        if ended == Ended::Committed {
-            self.database.relations.committed(&changed);
-            self.database.activity.add(changed.iter().map(|(table, changed)| (*table, changed.rows.count())));
-        } else {
-            self.database.relations.rolled_back(&changed);
-        }
+        self.database.count_changed(&changed, ended == Ended::Committed);
         self.database.engine().release_advisory_since(&mut self.effects.advisory, 0);
         self.effects.reserved.clear();
         self.fence = None;

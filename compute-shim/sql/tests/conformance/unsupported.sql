@@ -19,8 +19,6 @@ SELECT '(1,2)'::point;
 SELECT '<a/>'::xml;
 SELECT '[1,5)'::int4range;
 SELECT 'a b'::tsvector;
-ROLLBACK PREPARED 'x';
-PREPARE TRANSACTION 'x';
 LISTEN ch;
 NOTIFY ch;
 UNLISTEN ch;

@@ -120,6 +120,7 @@ pub(crate) fn rows(
     match table.name {
         // Nothing that the catalog knows of.
         "pg_locks" => locks::pg_locks(view, database),
+        "pg_prepared_xacts" => locks::pg_prepared_xacts(view, database),
         "pg_stat_activity" => activity::pg_stat_activity(view, database),
         "pg_stat_all_indexes" | "pg_stat_user_indexes" => counters::pg_stat_indexes(view, database),
         "pg_stat_all_tables" => counters::pg_stat_all_tables(view, database),

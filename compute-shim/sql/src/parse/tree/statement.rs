@@ -53,6 +53,14 @@ pub(crate) enum TransactionCommand {
     Rollback,
 }
 
+/// What is done with a transaction that outlives its session, or is to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PreparedCommand {
+    Prepare,
+    Commit,
+    Rollback,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SavepointCommand {
     Set,
@@ -280,6 +288,10 @@ pub(crate) enum Statement {
     Savepoint {
         command: SavepointCommand,
         name: String,
+    },
+    PreparedTransaction {
+        command: PreparedCommand,
+        identifier: String,
     },
     SetTransaction {
         modes: TransactionModes,

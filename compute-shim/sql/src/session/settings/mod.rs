@@ -189,6 +189,14 @@ impl Settings {
         settings
     }
 
+    /// What the process was started with.
+    pub(crate) fn set_by_process(&mut self, name: &str, value: u32) {
+        let value = value.to_string();
+        if definition(name).is_some_and(|definition| definition.boot != value) {
+            self.reset.insert(name.to_owned(), value);
+        }
+    }
+
     /// The values that a database's sessions begin with. One that no longer is one is passed over.
     pub(crate) fn set_by_database(&mut self, catalog: &Catalog) {
         let Some(database) = catalog.database(catalog.database) else { return };

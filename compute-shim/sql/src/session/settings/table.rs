@@ -181,7 +181,7 @@ Section { category: "Resource Usage / Memory", settings: &[
     define("hash_mem_multiplier", "2", Kind::Real(1.0, 1000.0, Unit::None), Context::User, "Multiple of work_mem to use for hash tables."),
     define("logical_decoding_work_mem", "65536", Kind::Integer(64, 2147483647, Unit::Kilobytes), Context::User, "Sets the maximum memory to be used for logical decoding."),
     define("maintenance_work_mem", "65536", Kind::Integer(1024, 2147483647, Unit::Kilobytes), Context::User, "Sets the maximum memory to be used for maintenance operations."),
-    define("max_prepared_transactions", "0", Kind::Integer(0, 262143, Unit::None), Context::Postmaster, "Sets the maximum number of simultaneously prepared transactions."),
+    define("max_prepared_transactions", "64", Kind::Integer(0, 262143, Unit::None), Context::Postmaster, "Sets the maximum number of simultaneously prepared transactions."),
     define("temp_buffers", "1024", Kind::Integer(100, 1073741823, Unit::Blocks), Context::User, "Sets the maximum number of temporary buffers used by each session."),
     define("work_mem", "4096", Kind::Integer(64, 2147483647, Unit::Kilobytes), Context::User, "Sets the maximum memory to be used for query workspaces."),
 ]},
