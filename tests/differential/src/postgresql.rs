@@ -59,6 +59,7 @@ impl Postgresql {
             .arg(&data)
             .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
             .args(["-c", "unix_socket_directories=", "-c", "timezone=UTC"])
+            .args(["-c", "max_prepared_transactions=64"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -4,6 +4,7 @@
 //! transaction ended is what its client knows: told of the commit, told of a failure (or it never asked for the commit),
 //! or left without an answer.
 
+use crate::compute::manager::Doubt;
 use std::collections::BTreeMap;
 
 /// Names a transaction of the history.
@@ -166,6 +167,8 @@ pub struct Txn {
 pub struct History {
     /// In the order of their begin.
     pub txns: Vec<Txn>,
+    /// Those that were prepared and have not ended yet, as far as anyone was told.
+    pub doubts: Vec<Doubt>,
 }
 
 impl History {

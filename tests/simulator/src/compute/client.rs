@@ -3,6 +3,7 @@
 //! Owns what a client can know: which statements it sent, their answers, and how each transaction ended. An error that
 //! the workload cannot lead to fails the run at once.
 
+use super::manager::{Doubt, identifier};
 use super::session::{Message, Reply};
 use crate::history::{Element, History, Level, Op, Outcome, TaggedRow, TxnId};
 use crate::random::Random;
@@ -10,6 +11,8 @@ use crate::workload::{End, Script, Statement, What, version_of};
 
 /// Errors that concurrent transactions, clients that give up and a full log may lead to.
 const EXPECTED: &[&str] = &["40001", "40P01", "23503", "23505", "57014", "25P02"];
+/// As many transactions are prepared as may be.
+const TOO_MANY_PREPARED: &str = "53400";
 /// Rows are refused: two members are full, and a third is full or away.
 pub const NO_SPACE: &str = "53100";
 
@@ -35,6 +38,8 @@ struct Running {
     remembered: Vec<i64>,
     /// Savepoints that were set, with the number of operations before each.
     savepoints: Vec<(u32, usize)>,
+    /// What becomes of it once PREPARE was asked for, for another client to see to.
+    doubt: Option<Doubt>,
 }
 
 /// One client.
@@ -86,6 +91,7 @@ impl Client {
             is_failed: false,
             remembered,
             savepoints: Vec::new(),
+            doubt: None,
         });
     }
 
@@ -100,16 +106,25 @@ impl Client {
                 let chain = running.script.next.take();
                 let went_well = outcome == Outcome::Ok || !running.is_failed && outcome == Outcome::Fail;
                 self.next = chain.filter(|_| went_well);
+                let doubt = running.doubt.take().filter(|_| !running.is_failed);
                 self.running = None;
-                history.end(id, outcome, now_us);
-                return Next::Over(outcome);
+                match doubt {
+                    Some(doubt) => history.doubts.push(doubt.told(true)),
+                    None => history.end(id, outcome, now_us),
+                }
+                return Next::Over(history.txns[id].outcome);
             }
         };
         let statement = statement.with_remembered(&running.remembered);
         running.op = running.note_sent(&statement.what, history);
         running.sent = Some(statement.what.clone());
+        if statement.what == What::Prepare {
+            let run = history.txns[running.id].run;
+            running.doubt = Some(Doubt::draw(running.id, run, now_us, random));
+        }
         let is_alone = running.script.end == End::Autocommit;
-        let message = if random.one_in(2) || running.part != Part::Statements {
+        let is_control = running.part != Part::Statements && statement.what != What::Prepare;
+        let message = if random.one_in(2) || is_control {
             Message::Simple(statement.inlined())
         } else {
             Message::Extended(statement.text, statement.parameters)
@@ -122,7 +137,9 @@ impl Client {
         let running = self.running.as_mut().expect("an answer belongs to a transaction");
         let what = running.sent.take().expect("an answer belongs to a statement");
         if let Some((state, message)) = &reply.error {
-            let is_expected = EXPECTED.contains(&state.as_str()) || self.may_lack_space && state == NO_SPACE;
+            let is_expected = EXPECTED.contains(&state.as_str())
+                || self.may_lack_space && state == NO_SPACE
+                || what == What::Prepare && state == TOO_MANY_PREPARED;
             assert!(is_expected, "client {} is told {state}: {message}", self.id);
             running.is_failed = true;
             return;
@@ -133,7 +150,10 @@ impl Client {
     /// The connection ended without a word.
     pub fn cut_off(&mut self, now_us: u64, history: &mut History) {
         self.next = None;
-        let Some(running) = self.running.take() else { return };
+        let Some(mut running) = self.running.take() else { return };
+        if let Some(doubt) = running.doubt.take().filter(|_| !running.is_failed) {
+            return history.doubts.push(doubt.told(running.sent.is_none()));
+        }
         let is_alone = running.script.end == End::Autocommit;
         let outcome = match &running.sent {
             Some(What::Commit) => Outcome::Unknown,
@@ -172,8 +192,14 @@ impl Running {
             Part::Statements if self.script.end == End::Autocommit => Err(self.outcome()),
             Part::Statements => {
                 self.part = Part::Ending;
-                let is_commit = self.script.end == End::Commit && !self.is_failed;
-                Ok(if is_commit { plain("COMMIT", What::Commit) } else { plain("ROLLBACK", What::Rollback) })
+                Ok(match self.script.end {
+                    End::Commit if !self.is_failed => plain("COMMIT", What::Commit),
+                    End::Prepare if !self.is_failed => {
+                        let text = format!("PREPARE TRANSACTION '{}'", identifier(self.id));
+                        plain(&text, What::Prepare)
+                    }
+                    _ => plain("ROLLBACK", What::Rollback),
+                })
             }
             Part::Ending => Err(self.outcome()),
         }
@@ -216,6 +242,7 @@ impl Running {
         match what {
             What::Plain
             | What::Rollback
+            | What::Prepare
             | What::ChangesTags
             | What::WriteDocument(..)
             | What::DeleteDocument(_)

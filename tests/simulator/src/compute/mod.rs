@@ -1,12 +1,14 @@
 //! A compute process: the production engine and SQL layer over the production volume client, with its clients.
 //!
 //! Owns what `compute-shim/server` owns between a volume that has opened and sessions that are served: the engine made or
-//! opened, the catalog bootstrapped and loaded, background slices, needs waited for with real wakers. Each piece of work
+//! opened, the catalog bootstrapped and loaded, background slices, needs waited for with real wakers. One more session ends what
+//! the others have prepared ([`manager`]). Each piece of work
 //! is a task; a wake, like a timer, makes the world run it at a moment of its own, so sessions meet in every order.
 
 pub mod audit;
 pub mod client;
 mod commits;
+pub mod manager;
 pub mod session;
 pub mod volume;
 
@@ -20,6 +22,7 @@ use hexalog_engine::{Budget, Cursor, Direction, Engine, Isolation, Need, Options
 use hexalog_engine_volume::EngineVolume;
 use hexalog_sql::{Database, DatabaseOptions, Step, Stop};
 use hexalog_volume::SharedClient;
+use manager::Manager;
 use session::{Message, Progress, Reply, ServerSession, SessionWorld};
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -47,6 +50,8 @@ const IDLE_PAUSES: u32 = 8;
 const GOES_BACK: usize = SET_UP.len() + 1;
 /// How long to wait with it.
 const SET_UP_AGAIN_US: u64 = 10_000;
+/// How often the transaction manager looks for what it has to do.
+const MANAGER_PAUSE_US: u64 = 1_000;
 /// Longest pause between two statements of a client.
 const THINK_US_MAX: u64 = 400;
 
@@ -184,6 +189,14 @@ struct SessionTask {
     think_until_us: u64,
 }
 
+/// The session that ends what others have prepared; the last one.
+struct ManagerTask {
+    server: ServerSession,
+    manager: Manager,
+    /// When it looks again.
+    look_us: u64,
+}
+
 /// A compute process whose volume is open.
 pub struct Compute {
     sizes: ComputeSizes,
@@ -201,6 +214,7 @@ pub struct Compute {
     /// Pauses of background work since there was some.
     idle_pauses: u32,
     sessions: Vec<SessionTask>,
+    manager: Option<ManagerTask>,
     commits: Commits,
     woken: Woken,
     wakers: Vec<Waker>,
@@ -219,7 +233,7 @@ impl Compute {
         let engine = Arc::new(Engine::new(Arc::new(EngineVolume::new(shared.clone(), epoch)), options));
         let woken = Woken::default();
         let waker = |task| Waker::from(Arc::new(TaskWaker { task: TaskId(task), woken: Arc::clone(&woken) }));
-        let wakers = (0..SESSION_FIRST + sizes.sessions).map(waker).collect();
+        let wakers = (0..=SESSION_FIRST + sizes.sessions).map(waker).collect();
         Compute {
             sizes,
             may_lack_space,
@@ -233,6 +247,7 @@ impl Compute {
             background_need: None,
             idle_pauses: 0,
             sessions: Vec::new(),
+            manager: None,
             commits: Commits::default(),
             woken,
             wakers,
@@ -284,7 +299,11 @@ impl Compute {
         let sessions = self.sessions.iter().map(|task| {
             format!("client {} sent {}: {}", task.client.id, task.is_sent, task.server.waits_for())
         });
-        let own = [format!("opener {:?}, background {:?}", self.need, self.background_need)];
+        let manager = self.manager.as_ref().map(|task| task.server.waits_for());
+        let own = [
+            format!("opener {:?}, background {:?}", self.need, self.background_need),
+            format!("manager {manager:?}"),
+        ];
         own.into_iter().chain(sessions).collect()
     }
 
@@ -292,6 +311,7 @@ impl Compute {
     pub fn is_idle(&self) -> bool {
         matches!(self.stage, Stage::Serving | Stage::Audited)
             && self.sessions.iter().all(|task| !task.client.is_busy())
+            && self.manager.as_ref().is_none_or(|task| !task.manager.is_busy())
     }
 
     /// The process is gone: its clients know what they know.
@@ -349,6 +369,7 @@ impl Compute {
         match task {
             OPENER => self.run_opener(&mut context),
             BACKGROUND => self.run_background(&mut context),
+            TaskId(index) if index == SESSION_FIRST + self.sizes.sessions => self.run_manager(&mut context),
             TaskId(index) => self.run_session(index - SESSION_FIRST, &mut context),
         }
     }
@@ -505,6 +526,41 @@ impl Compute {
             let client = Client::new(self.run as usize * 100 + index, self.may_lack_space);
             self.sessions.push(SessionTask { server, client, is_sent: false, think_until_us: 0 });
             context.timers.push((context.random.range(1, THINK_US_MAX), TaskId(SESSION_FIRST + index)));
+        }
+        let world = SessionWorld::new(Arc::clone(&self.clock_us), context.random.bits());
+        let last = self.sizes.sessions;
+        let server = ServerSession::new(server, world, last as i32 + 2);
+        self.manager = Some(ManagerTask { server, manager: Manager::default(), look_us: 0 });
+        context.timers.push((MANAGER_PAUSE_US, TaskId(SESSION_FIRST + last)));
+    }
+
+    fn run_manager(&mut self, context: &mut Context<'_>) {
+        let Some(task) = &mut self.manager else { return };
+        let server = self.server.as_ref().expect("sessions are served");
+        if task.manager.is_busy() {
+            match task.server.step(server, context) {
+                Progress::Waits => return,
+                Progress::Again => return context.wake_in(1),
+                Progress::Replied(reply) => {
+                    context.notes.push(format!("the manager is told {reply}"));
+                    task.manager.answered(&reply, self.may_lack_space, context.now_us, context.history);
+                }
+            }
+        }
+        let (now_us, is_quiet) = (context.now_us, context.is_quiet);
+        if now_us < task.look_us {
+            return;
+        }
+        match task.manager.next(self.run, now_us, is_quiet, context.history, context.random) {
+            None => {
+                task.look_us = now_us + MANAGER_PAUSE_US;
+                context.wake_in(MANAGER_PAUSE_US);
+            }
+            Some(message) => {
+                context.notes.push(format!("the manager sends {message:?}"));
+                task.server.send(message, true);
+                context.wake_in(1);
+            }
         }
     }
 

@@ -12,6 +12,8 @@ pub enum End {
     Commit,
     /// ROLLBACK.
     Rollback,
+    /// PREPARE TRANSACTION: another client ends it.
+    Prepare,
     /// The one statement is the transaction.
     Autocommit,
 }
@@ -25,6 +27,8 @@ pub enum What {
     Commit,
     /// The transaction's end, as intended.
     Rollback,
+    /// The end of what its client knows of the transaction.
+    Prepare,
     /// See [`crate::history::Op::Append`].
     Append(ListKey, Element),
     /// See [`crate::history::Op::ReadLists`].
@@ -285,6 +289,8 @@ impl Script {
             (self.end, self.level) = (End::Autocommit, Level::ReadCommitted);
         } else if random.one_in(8) {
             self.end = End::Rollback;
+        } else if random.one_in(8) {
+            self.end = End::Prepare;
         }
         self
     }

@@ -133,6 +133,8 @@ impl World {
         let (now_us, script) = (self.now_us, Script::read_everything(self.workload.lists_end()));
         let compute = self.last_compute();
         assert!(compute.is_idle(), "liveness: clients are answered after quiet: {:#?}", compute.describe());
+        let doubts = &self.history.doubts;
+        assert!(doubts.is_empty(), "liveness: prepared transactions are ended after quiet: {doubts:?}");
         let history = &mut self.history;
         let writer = self.writers.last_mut().expect("a writer was started");
         let compute = writer.compute.as_mut().expect("its compute serves");
