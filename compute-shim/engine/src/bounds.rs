@@ -24,7 +24,7 @@ impl Engine {
             let streams = u64::from(opened.streams.count());
             bounds.extend([
                 ("undo streams in use", opened.streams.open_count(), streams),
-                ("prepared transactions", self.prepared.len() as u64, streams / 2),
+                ("prepared transactions", self.prepared.len() as u64, self.prepared_most() as u64),
                 ("transactions to undo", self.rollbacks.len() as u64, streams),
                 (
                     "finished transactions of a stream",

@@ -99,6 +99,8 @@ fn definitions_are_not_prepared_and_numbers_are_bounded() {
     let cluster = Cluster::with_options(options);
     let mut client = cluster.connect();
     assert_eq!(client.value("SHOW max_prepared_transactions").as_deref(), Some("2"));
+    let source = "SELECT source FROM pg_settings WHERE name = 'max_prepared_transactions'";
+    assert_eq!(client.value(source).as_deref(), Some("command line"));
     client.query("CREATE TABLE t (a int); INSERT INTO t VALUES (1)");
     let refused = "0A000 PREPARE TRANSACTION of a transaction with definitions (DDL) is not supported";
     for defines in
@@ -122,6 +124,19 @@ fn definitions_are_not_prepared_and_numbers_are_bounded() {
         client.value("SELECT n_tup_ins || ' ' || n_live_tup FROM pg_stat_user_tables").as_deref(),
         Some("4 2"),
         "what is rolled back was inserted too"
+    );
+
+    // The streams are what bounds it.
+    let many = Cluster::with_options(DatabaseOptions { prepared_max: 1_000, ..DatabaseOptions::default() });
+    let mut client = many.connect();
+    for number in 0..128 {
+        client.query(&format!("BEGIN; PREPARE TRANSACTION '{number}'"));
+    }
+    client.query("BEGIN");
+    let error = client.try_query("PREPARE TRANSACTION 'x'").expect_err("half of the streams are used");
+    assert_eq!(
+        error.fields().hint.as_deref(),
+        Some("This volume has undo streams for 128 of them: end some.")
     );
 
     let none = Cluster::with_options(DatabaseOptions { prepared_max: 0, ..DatabaseOptions::default() });

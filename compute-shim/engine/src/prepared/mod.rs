@@ -211,8 +211,7 @@ impl Engine {
         }
         self.drop_parked(std::mem::take(&mut txn.parked_pins));
         self.give_back_turn(txn);
-        let streams_left = usize::from(self.streams().count() / 2);
-        self.prepared.reserve(&preparation.identifier, transactions_max.min(streams_left))?;
+        self.prepared.reserve(&preparation.identifier, transactions_max.min(self.prepared_most()))?;
         txn.commit_with_next_write = false;
         txn.preparing = Some(Box::new(Preparing {
             preparation: preparation.clone(),
@@ -259,6 +258,11 @@ impl Engine {
         let tx_id = txn.tx_id.expect("a prepared transaction has a header");
         self.prepared.add(preparing.preparation, std::mem::replace(txn, ended));
         tx_id
+    }
+
+    /// As many may be prepared at once, whatever is asked for: half of the undo streams are left to others.
+    pub fn prepared_most(&self) -> usize {
+        usize::from(self.streams().count() / 2)
     }
 
     /// The prepared transactions, in the order of their identifiers.

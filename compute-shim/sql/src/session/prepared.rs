@@ -10,6 +10,7 @@ use super::transaction::{Ended, Scope, Status};
 use crate::answer::Severity;
 use crate::catalog::object::Oid;
 use crate::catalog::{Catalog, Relation};
+use crate::database::Database;
 use crate::parse::tree::PreparedCommand;
 use crate::stop::{Step, Stop};
 use hexalog_engine::{EngineError, IDENTIFIER_BYTES_MAX, Preparation, PreparedTransaction, Transaction};
@@ -73,7 +74,7 @@ fn missing(identifier: &str) -> SqlError {
 }
 
 /// The engine's refusals in PostgreSQL's words.
-fn worded(stop: hexalog_engine::Stop, identifier: &str, transactions_max: u32) -> Stop {
+fn worded(stop: hexalog_engine::Stop, identifier: &str, database: &Database) -> Stop {
     let hexalog_engine::Stop::Fail(error) = &stop else { return stop.into() };
     let not_ready = SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE;
     match error {
@@ -83,7 +84,11 @@ fn worded(stop: hexalog_engine::Stop, identifier: &str, transactions_max: u32) -
         }
         EngineError::TooManyPrepared => {
             let message = "maximum number of prepared transactions reached";
-            let hint = format!("Increase max_prepared_transactions (currently {transactions_max}).");
+            let (asked, most) = (database.options().prepared_max, database.engine().prepared_most());
+            let hint = match asked as usize > most {
+                true => format!("This volume has undo streams for {most} of them: end some."),
+                false => format!("Increase max_prepared_transactions (currently {asked})."),
+            };
             SqlError::new(SqlState::CONFIGURATION_LIMIT_EXCEEDED, message).with_hint(hint).into()
         }
         EngineError::NoSuchPrepared => missing(identifier).into(),
@@ -157,7 +162,7 @@ impl Scope {
         let lsn = self
             .database
             .prepare(transaction, advisory, &preparation, changed)
-            .map_err(|stop| worded(stop, identifier, self.database.options().prepared_max))?;
+            .map_err(|stop| worded(stop, identifier, &self.database))?;
         self.told_lsn = self.told_lsn.max(lsn);
         self.view.settings.commit();
         self.end(Ended::Committed);
@@ -178,8 +183,7 @@ impl Scope {
 
     fn end_prepared(&mut self, which: &PreparedTransaction, commits: bool) -> Step<()> {
         let ended = self.database.end_prepared(which, commits);
-        let maximum = self.database.options().prepared_max;
-        let lsn = ended.map_err(|stop| worded(stop, &which.preparation.identifier, maximum))?;
+        let lsn = ended.map_err(|stop| worded(stop, &which.preparation.identifier, &self.database))?;
         self.told_lsn = self.told_lsn.max(lsn);
         Ok(())
     }

@@ -36,7 +36,7 @@ pub(crate) struct SettingRow {
     pub short_desc: &'static str,
     pub context: &'static str,
     pub vartype: &'static str,
-    /// `default`, `database`, `client` (start-up packet) or `session`.
+    /// `default`, `command line`, `database`, `client` (start-up packet) or `session`.
     pub source: &'static str,
     pub min_val: Option<String>,
     pub max_val: Option<String>,
@@ -361,9 +361,11 @@ impl Settings {
     }
 
     fn source(&self, name: &str) -> &'static str {
+        let is_of_process = definition(name).is_some_and(|it| matches!(it.context, Context::Postmaster));
         match () {
             () if self.current.contains_key(name) => "session",
             () if self.from_database.contains(name) => "database",
+            () if self.reset.contains_key(name) && is_of_process => "command line",
             () if self.reset.contains_key(name) => "client",
             () => "default",
         }
