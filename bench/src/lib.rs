@@ -8,6 +8,7 @@
 // A benchmark owns clocks and sockets; the bans are for the cores.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod connections;
 pub mod cpu;
 pub mod load;
 pub mod options;
@@ -16,13 +17,14 @@ pub mod report;
 pub mod run;
 pub mod shard;
 pub mod targets;
+pub mod wire;
 
 use options::command_line::{Format, Invocation, Output, parse};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Runs jobs and reports, or compares two reports.
+/// Runs jobs and reports, compares two reports, or drives a whole database.
 pub fn main_with_args(args: impl Iterator<Item = OsString>) -> ExitCode {
     let invocation = match parse(args) {
         Ok(invocation) => invocation,
@@ -33,11 +35,14 @@ pub fn main_with_args(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     let done = match invocation {
-        Invocation::Run { jobs, output } => run_and_report(&jobs, &output),
-        Invocation::Compare { files, plot } => compare(&files, plot.as_deref()),
+        Invocation::Run { jobs, output } => run_and_report(&jobs, &output).map(|()| true),
+        Invocation::Compare { files, plot } => compare(&files, plot.as_deref()).map(|()| true),
+        Invocation::Connections(options) => connections::run(&options),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        // The report says what went wrong.
+        Ok(false) => ExitCode::FAILURE,
         Err(message) => {
             eprintln!("hexalog-bench: {message}");
             ExitCode::FAILURE

@@ -1,8 +1,9 @@
-//! The command line: job files, or the same options directly; and `compare`.
+//! The command line: job files, or the same options directly; `compare`; and the drivers of whole databases.
 
 use super::{Job, job_file, table};
+use crate::connections;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -39,6 +40,8 @@ pub enum Invocation {
         /// Where the page goes.
         plot: Option<PathBuf>,
     },
+    /// Many connections.
+    Connections(connections::options::Options),
 }
 
 /// Where reports go.
@@ -83,8 +86,11 @@ where
     T: Into<OsString> + Clone,
 {
     let mut command = command();
-    let arguments = arguments.into_iter().map(|argument| with_own_dashes(argument.into()));
-    let arguments = arguments.collect::<Result<Vec<_>, _>>();
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    // Options of the drivers are their own.
+    let is_job = !arguments.get(1).is_some_and(|word| DRIVERS.iter().any(|driver| word == driver));
+    let with_dashes = |argument| if is_job { with_own_dashes(argument) } else { Ok(argument) };
+    let arguments = arguments.into_iter().map(with_dashes).collect::<Result<Vec<_>, _>>();
     let arguments = arguments.map_err(|complaint| command.error(ErrorKind::UnknownArgument, complaint))?;
     let matches = command.clone().try_get_matches_from(arguments)?;
     invocation(&matches).map_err(|complaint| command.error(ErrorKind::ValueValidation, complaint))
@@ -92,6 +98,9 @@ where
 
 /// Options of the command line alone.
 const OWN: [&str; 7] = ["name", "output-format", "output", "plot", "eta", "help", "version"];
+
+/// Subcommands that drive a whole database.
+const DRIVERS: [&str; 1] = ["connections"];
 
 /// Options of jobs are written with `_`, as most of fio's; `-` is taken in their names as well.
 fn with_own_dashes(argument: OsString) -> Result<OsString, String> {
@@ -126,7 +135,10 @@ fn command() -> Command {
                 .about("Two reports in JSON side by side, ours or fio's")
                 .arg(Arg::new("reports").value_name("FILE").num_args(2).required(true))
                 .arg(argument("plot", "FILE", "A page of its own with both")),
-        );
+        )
+        .subcommand(connections::options::Options::augment_args(
+            Command::new("connections").about("What a server does with thousands of sessions, active and idle"),
+        ));
     for (heading, options) in table::SECTIONS {
         for option in *options {
             let mut arg = argument(option.name, option.value, option.help).help_heading(*heading);
@@ -149,6 +161,10 @@ fn invocation(matches: &ArgMatches) -> Result<Invocation, String> {
         let mut reports = compare.get_many::<String>("reports").into_iter().flatten().map(PathBuf::from);
         let files = [reports.next(), reports.next()].map(|file| file.unwrap_or_default());
         return Ok(Invocation::Compare { files, plot: path(compare, "plot") });
+    }
+    if let Some(("connections", driver)) = matches.subcommand() {
+        let options = connections::options::Options::from_arg_matches(driver);
+        return options.map(Invocation::Connections).map_err(|error| error.to_string());
     }
     let output = Output {
         formats: formats(matches.get_one::<String>("output-format").map_or("normal", String::as_str))?,

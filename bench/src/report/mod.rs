@@ -1,9 +1,10 @@
 //! Reports of a run, in fio's forms: text ([`normal`]), JSON ([`json`]), a page of plots ([`plot`]); two of them side by
-//! side ([`compare`]).
+//! side ([`compare`]). The drivers of whole databases have reports of their own, with [`latency`] in common.
 
 pub mod chart;
 pub mod compare;
 pub mod json;
+pub mod latency;
 pub mod normal;
 pub mod numbers;
 pub mod plot;
@@ -11,6 +12,15 @@ pub mod plot;
 use crate::load::Direction;
 use crate::run::JobRun;
 use numbers::Moments;
+
+/// The form of a driver's report.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum, Debug)]
+pub enum Form {
+    /// For people.
+    Normal,
+    /// For programs.
+    Json,
+}
 
 /// Bytes of an operation in this direction.
 pub(crate) fn bytes_each(run: &JobRun, direction: Direction) -> u64 {
