@@ -17,6 +17,7 @@ pub mod report;
 pub mod run;
 pub mod shard;
 pub mod targets;
+pub mod tpcc;
 pub mod wire;
 
 use options::command_line::{Format, Invocation, Output, parse};
@@ -38,6 +39,7 @@ pub fn main_with_args(args: impl Iterator<Item = OsString>) -> ExitCode {
         Invocation::Run { jobs, output } => run_and_report(&jobs, &output).map(|()| true),
         Invocation::Compare { files, plot } => compare(&files, plot.as_deref()).map(|()| true),
         Invocation::Connections(options) => connections::run(&options),
+        Invocation::Tpcc(options) => tpcc::run(&options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

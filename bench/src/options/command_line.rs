@@ -1,7 +1,7 @@
 //! The command line: job files, or the same options directly; `compare`; and the drivers of whole databases.
 
 use super::{Job, job_file, table};
-use crate::connections;
+use crate::{connections, tpcc};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use std::ffi::OsString;
@@ -42,6 +42,8 @@ pub enum Invocation {
     },
     /// Many connections.
     Connections(connections::options::Options),
+    /// TPC-C.
+    Tpcc(tpcc::options::Options),
 }
 
 /// Where reports go.
@@ -100,7 +102,7 @@ where
 const OWN: [&str; 7] = ["name", "output-format", "output", "plot", "eta", "help", "version"];
 
 /// Subcommands that drive a whole database.
-const DRIVERS: [&str; 1] = ["connections"];
+const DRIVERS: [&str; 2] = ["connections", "tpcc"];
 
 /// Options of jobs are written with `_`, as most of fio's; `-` is taken in their names as well.
 fn with_own_dashes(argument: OsString) -> Result<OsString, String> {
@@ -138,6 +140,9 @@ fn command() -> Command {
         )
         .subcommand(connections::options::Options::augment_args(
             Command::new("connections").about("What a server does with thousands of sessions, active and idle"),
+        ))
+        .subcommand(tpcc::options::Options::augment_args(
+            Command::new("tpcc").about("TPC-C on any PostgreSQL server: load, run, check"),
         ));
     for (heading, options) in table::SECTIONS {
         for option in *options {
@@ -165,6 +170,10 @@ fn invocation(matches: &ArgMatches) -> Result<Invocation, String> {
     if let Some(("connections", driver)) = matches.subcommand() {
         let options = connections::options::Options::from_arg_matches(driver);
         return options.map(Invocation::Connections).map_err(|error| error.to_string());
+    }
+    if let Some(("tpcc", driver)) = matches.subcommand() {
+        let options = tpcc::options::Options::from_arg_matches(driver);
+        return options.map(Invocation::Tpcc).map_err(|error| error.to_string());
     }
     let output = Output {
         formats: formats(matches.get_one::<String>("output-format").map_or("normal", String::as_str))?,
