@@ -73,6 +73,9 @@ pub struct LocalArgs {
     /// there at the start]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub temporary_bytes: Option<u64>,
+    /// Sessions at once. One more is refused.
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub max_connections: NonZeroUsize,
     /// Most that each daemon may use on disk; the files are sparse but for the log. Fixed when the cluster is made.
     /// [default: 16GiB]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]

@@ -18,6 +18,8 @@ pub(crate) struct Snapshots {
     slots: Box<[AtomicU64]>,
     /// Process ids of the sessions that hold them.
     owners: Box<[AtomicI32]>,
+    /// Slots from here on have never been taken: most of them, where many sessions may come and few run at a time.
+    untouched: AtomicU32,
     hint: AtomicU32,
     /// A snapshot that comes to be published below it is taken anew. One that was published before may lie below.
     horizon: AtomicU64,
@@ -30,6 +32,7 @@ impl Snapshots {
         Snapshots {
             slots: (0..count.max(2)).map(|_| AtomicU64::new(FREE)).collect(),
             owners: (0..count.max(2)).map(|_| AtomicI32::new(0)).collect(),
+            untouched: AtomicU32::new(0),
             hint: AtomicU32::new(0),
             horizon: AtomicU64::new(0),
             purged: AtomicU64::new(0),
@@ -47,6 +50,11 @@ impl Snapshots {
         let hint = self.hint.load(Ordering::Relaxed);
         for step in 0..count {
             let slot = (hint + step) % count;
+            // Before anything is published in it: whoever raises the horizon without having seen the slot has raised it
+            // before that, and `take` sees it.
+            if slot >= self.untouched.load(Ordering::SeqCst) {
+                self.untouched.fetch_max(slot + 1, Ordering::SeqCst);
+            }
             let taken = self.slots[slot as usize].compare_exchange(
                 FREE,
                 RESERVED,
@@ -112,7 +120,8 @@ impl Snapshots {
 
     /// Every snapshot in use.
     pub fn held(&self, out: &mut Vec<HeldSnapshot>) {
-        for (slot, owner) in self.slots.iter().zip(&self.owners) {
+        let touched = &self.slots[..self.untouched.load(Ordering::SeqCst) as usize];
+        for (slot, owner) in touched.iter().zip(&self.owners) {
             let value = slot.load(Ordering::SeqCst);
             if value > RESERVED {
                 let process_id = owner.load(Ordering::Relaxed);
@@ -123,7 +132,8 @@ impl Snapshots {
 
     /// The lowest snapshot in use, `from` at most.
     pub fn lowest(&self, from: Lsn) -> Lsn {
-        let published = self.slots.iter().map(|slot| slot.load(Ordering::SeqCst));
+        let touched = &self.slots[..self.untouched.load(Ordering::SeqCst) as usize];
+        let published = touched.iter().map(|slot| slot.load(Ordering::SeqCst));
         Lsn(published.filter(|value| *value > RESERVED).map(|value| value - 2).fold(from.0, u64::min))
     }
 }

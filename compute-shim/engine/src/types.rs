@@ -500,6 +500,8 @@ pub struct Options {
 impl Options {
     /// An operation pins up to 16 pages, and half of the cache is left to those that wait for nothing.
     pub const FRAMES_MIN: u32 = 32;
+    /// Snapshots that one transaction holds at most: its own, and an older one for the check of what it has read.
+    pub const SNAPSHOTS_OF_TRANSACTION: usize = 2;
 }
 
 impl Default for Options {

@@ -36,6 +36,11 @@ use tokio::signal::unix::{SignalKind, signal};
 /// How often a start that waits for storage says so.
 const OPENING_REPORT_INTERVAL: Duration = Duration::from_secs(2);
 
+/// Sessions of the process itself, and room: they analyse, purge and bring definitions about.
+const OWN_SESSIONS: usize = 64;
+/// More than any process has descriptors for; 8 bytes each.
+const SNAPSHOTS_MAX: u32 = 1 << 21;
+
 /// How often a writer makes sure that it still is one.
 const CONTACT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -334,9 +339,17 @@ async fn is_catalog_empty(engine: &Engine) -> Result<bool, ComputeError> {
 /// The smallest page cache: what one operation may hold at a time, with room to spare.
 pub const CACHE_BYTES_MIN: u64 = hexalog_engine::Options::FRAMES_MIN as u64 * PAGE_SIZE as u64;
 
+/// As many as transactions of all clients may have at once, and of the process itself besides; never fewer than `least`.
+fn snapshots(options: &ComputeOptions, least: u32) -> u32 {
+    let sessions = options.server.connections_max.saturating_add(OWN_SESSIONS);
+    let most = sessions.saturating_mul(hexalog_engine::Options::SNAPSHOTS_OF_TRANSACTION);
+    u32::try_from(most).unwrap_or(u32::MAX).clamp(least, SNAPSHOTS_MAX)
+}
+
 pub(crate) fn engine_options(options: &ComputeOptions) -> hexalog_engine::Options {
     let frames = u32::try_from(options.cache_bytes / PAGE_SIZE as u64).unwrap_or(u32::MAX);
-    hexalog_engine::Options { frames, ..hexalog_engine::Options::default() }
+    let fixed = hexalog_engine::Options::default();
+    hexalog_engine::Options { frames, snapshots: snapshots(options, fixed.snapshots), ..fixed }
 }
 
 /// Waits for fencing and recovery, saying from time to time what is missing.

@@ -36,12 +36,20 @@ impl StopState {
     }
 }
 
+/// Sessions by process id.
+#[derive(Default)]
+struct Register {
+    by_id: HashMap<i32, Arc<SessionControl>>,
+    /// How many of them are of clients: counting them anew for each that comes would be quadratic.
+    clients: usize,
+}
+
 /// The register of sessions and the process's state; shared by all workers.
 pub struct ServerControl {
     stop: AtomicU8,
     started: Instant,
     process_id_next: AtomicU64,
-    sessions: Mutex<HashMap<i32, Arc<SessionControl>>>,
+    sessions: Mutex<Register>,
     watchers: Mutex<Vec<Waker>>,
     status: OnceLock<StatusSource>,
 }
@@ -67,7 +75,7 @@ impl ServerControl {
     /// Moves the state on (never back) and wakes every session to see it.
     pub fn stop(&self, state: StopState) {
         self.stop.fetch_max(state as u8, Ordering::AcqRel);
-        for session in self.sessions().values() {
+        for session in self.sessions().by_id.values() {
             session.wake();
         }
         lock(&self.watchers).drain(..).for_each(Waker::wake);
@@ -101,7 +109,7 @@ impl ServerControl {
 
     /// Sessions at this moment.
     pub fn session_count(&self) -> usize {
-        self.sessions().len()
+        self.sessions().by_id.len()
     }
 
     /// Registers a session of the process's own, which takes no client's place; nobody has a secret to cancel it.
@@ -112,20 +120,14 @@ impl ServerControl {
     /// Registers a client's session. `None`: there are `count_max` already.
     pub fn register(self: &Arc<Self>, secret: i32, count_max: usize) -> Option<Arc<SessionControl>> {
         let mut sessions = self.sessions();
-        let clients = sessions.values().filter(|session| session.is_client).count();
-        (clients < count_max).then(|| self.add(&mut sessions, secret, true))
+        (sessions.clients < count_max).then(|| self.add(&mut sessions, secret, true))
     }
 
-    fn add(
-        self: &Arc<Self>,
-        sessions: &mut HashMap<i32, Arc<SessionControl>>,
-        secret: i32,
-        is_client: bool,
-    ) -> Arc<SessionControl> {
+    fn add(self: &Arc<Self>, sessions: &mut Register, secret: i32, is_client: bool) -> Arc<SessionControl> {
         // 31 bits, never 0, and free: sessions are far fewer than ids.
         let process_id = loop {
             let id = (self.process_id_next.fetch_add(1, Ordering::Relaxed) % (i32::MAX as u64)) as i32;
-            if id > 0 && !sessions.contains_key(&id) {
+            if id > 0 && !sessions.by_id.contains_key(&id) {
                 break id;
             }
         };
@@ -142,13 +144,18 @@ impl ServerControl {
             waker: Mutex::new(None),
             server: Arc::clone(self),
         });
-        sessions.insert(process_id, Arc::clone(&session));
+        sessions.by_id.insert(process_id, Arc::clone(&session));
+        sessions.clients += usize::from(is_client);
         session
     }
 
     /// Forgets a session that has ended.
     pub fn unregister(&self, process_id: i32) {
-        self.sessions().remove(&process_id);
+        let mut sessions = self.sessions();
+        if sessions.by_id.remove(&process_id).is_some_and(|session| session.is_client) {
+            sessions.clients -= 1;
+        }
+        drop(sessions);
         if self.stop_state() > StopState::Running {
             lock(&self.watchers).drain(..).for_each(Waker::wake);
         }
@@ -169,7 +176,7 @@ impl ServerControl {
 
     /// A CancelRequest. A wrong secret changes nothing and is not answered either.
     pub fn cancel(&self, process_id: i32, secret: i32) {
-        let session = self.sessions().get(&process_id).cloned();
+        let session = self.sessions().by_id.get(&process_id).cloned();
         if let Some(session) = session.filter(|session| session.is_client && session.secret == secret) {
             session.cancel.store(true, Ordering::Release);
             session.wake();
@@ -178,7 +185,7 @@ impl ServerControl {
 
     /// The same from within, where nobody needs a secret.
     pub fn cancel_from_within(&self, process_id: i32) {
-        let session = self.sessions().get(&process_id).cloned();
+        let session = self.sessions().by_id.get(&process_id).cloned();
         if let Some(session) = session {
             session.cancel.store(true, Ordering::Release);
             session.wake();
@@ -187,7 +194,7 @@ impl ServerControl {
 
     /// Ends a session from within, if it is still there: another one wants its database gone, or says so.
     pub fn terminate(&self, process_id: i32) {
-        let session = self.sessions().get(&process_id).cloned();
+        let session = self.sessions().by_id.get(&process_id).cloned();
         if let Some(session) = session {
             session.terminated.store(true, Ordering::Release);
             session.wake();
@@ -196,14 +203,14 @@ impl ServerControl {
 
     /// Ends a session whose snapshot is too old.
     pub(crate) fn terminate_for_old_snapshot(&self, process_id: i32) {
-        let session = self.sessions().get(&process_id).cloned();
+        let session = self.sessions().by_id.get(&process_id).cloned();
         if let Some(session) = session {
             session.is_snapshot_too_old.store(true, Ordering::Release);
         }
         self.terminate(process_id);
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<i32, Arc<SessionControl>>> {
+    fn sessions(&self) -> MutexGuard<'_, Register> {
         lock(&self.sessions)
     }
 }
@@ -371,8 +378,12 @@ mod tests {
     #[test]
     fn no_more_sessions_than_allowed() {
         let server = ServerControl::new();
-        let first = server.register(1, 1).expect("room");
+        let own = server.register_own();
+        let first = server.register(1, 1).expect("the process's own session takes no client's place");
         assert!(server.register(1, 1).is_none());
+        server.unregister(own.process_id);
+        assert!(server.register(1, 1).is_none());
+        server.unregister(first.process_id);
         server.unregister(first.process_id);
         assert!(server.register(1, 1).is_some());
     }

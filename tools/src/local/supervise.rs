@@ -180,6 +180,7 @@ impl Cluster<'_> {
             ("--listen", self.arguments.listen.to_string().into()),
             ("--cache-bytes", self.arguments.cache_bytes.to_string().into()),
             ("--workers", workers.to_string().into()),
+            ("--max-connections", self.arguments.max_connections.to_string().into()),
         ]));
         let temporary = self.arguments.temporary_bytes;
         arguments.extend(words(temporary.map(|bytes| ("--temporary-bytes", bytes.to_string().into()))));
