@@ -17,6 +17,7 @@ use crate::catalog::{Catalog, Changes, first_schemas};
 use crate::connections::Connections;
 use crate::progress::Progress;
 use crate::relation_statistics::{RelationStatistics, TableChanged};
+use crate::session::SharedStatements;
 use crate::session::temporary::Emptying;
 use crate::sessions::Sessions;
 use crate::spill::{MemorySpill, SpillSpace};
@@ -123,6 +124,8 @@ pub struct Database {
     pub(crate) relations: Arc<RelationStatistics>,
     /// How often statements of each shape have run.
     pub(crate) statements: StatementStatistics,
+    /// What several sessions have prepared alike.
+    pub(crate) shared: SharedStatements,
     /// What each session is doing.
     pub(crate) sessions: Sessions,
     /// Who is connected to which database.
@@ -148,6 +151,7 @@ impl Database {
             activity: Activity::default(),
             relations: Arc::default(),
             statements: StatementStatistics::new(STATEMENTS_MAX),
+            shared: SharedStatements::default(),
             sessions: Sessions::default(),
             connections: Connections::default(),
             temporary_numbers: Mutex::default(),

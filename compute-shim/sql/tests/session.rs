@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::{Cluster, Progress};
+use harness::{Client, Cluster, Progress};
 use hexalog_sql::{CancelReason, CommandTag, Completion};
 use hexalog_sql_types::{SqlError, SqlState, TypeId};
 
@@ -349,6 +349,58 @@ fn plans_follow_what_they_rest_on() {
     assert_eq!(client.lines(plan)[0], "Seq Scan on t");
     client.query("RESET hexalog.direct_routes");
     assert_eq!(client.lines(plan)[0], "Index Scan using t_pkey on t");
+}
+
+/// Sessions that prepare the same text share its plan where it would be the same, and only there.
+#[test]
+fn a_plan_is_shared_by_sessions_that_mean_the_same() {
+    let cluster = Cluster::new();
+    let (mut first, mut second) = (cluster.connect(), cluster.connect());
+    first.query("CREATE TABLE t (a int PRIMARY KEY, b text); INSERT INTO t VALUES (1, 'public')");
+    first.query(
+        "CREATE SCHEMA s; CREATE TABLE s.t (a int PRIMARY KEY, b text); INSERT INTO s.t VALUES (1, 's')",
+    );
+    let text = "SELECT b FROM t WHERE a = $1";
+    let plans =
+        "SELECT plans FROM pg_stat_statements WHERE query = 'SELECT b FROM t WHERE a = $1' ORDER BY plans";
+    for client in [&mut first, &mut second] {
+        client.query("SET pg_stat_statements.track_planning = on");
+        client.session.parse("p", text, &[]).expect("parses");
+        assert_eq!(execute_prepared(client), ["public"]);
+    }
+    assert_eq!(first.lines(plans), ["1"], "the second session has found the plan of the first");
+    // Names that mean something else have plans of their own, on either side.
+    second.query("SET search_path = s");
+    assert_eq!(execute_prepared(&mut second), ["s"]);
+    assert_eq!(execute_prepared(&mut first), ["public"]);
+    second.query("SET search_path = public; CREATE TEMPORARY TABLE t (a int PRIMARY KEY, b text); INSERT INTO t VALUES (1, 'own')");
+    assert_eq!(execute_prepared(&mut second), ["own"]);
+    assert_eq!(execute_prepared(&mut first), ["public"]);
+    let mut third = cluster.connect();
+    third.session.parse("p", text, &[]).expect("parses");
+    assert_eq!(execute_prepared(&mut third), ["public"]);
+    // A definition that is not committed is its session's alone.
+    first.query("BEGIN; ALTER TABLE t RENAME TO gone; CREATE TABLE t AS SELECT 1 AS a, 's'::text AS b");
+    assert_eq!(execute_prepared(&mut first), ["s"]);
+    first.query("ROLLBACK");
+    let mut fourth = cluster.connect();
+    fourth.session.parse("p", text, &[]).expect("parses");
+    assert_eq!(execute_prepared(&mut fourth), ["public"]);
+    // Types that are declared, and what a literal means to whoever writes it, are part of the meaning.
+    first.session.parse("q", "SELECT $1 || b FROM t", &[TypeId::TEXT]).expect("parses");
+    assert!(second.session.parse("q", "SELECT $1 || b FROM t", &[TypeId::INT4_ARRAY]).is_err());
+    let zone = "SELECT '2026-07-01 12:00'::timestamptz::text";
+    second.query("SET TimeZone = 'Europe/Berlin'");
+    let seen = [&mut first, &mut second].map(|client| client.extended(zone, &[]).expect("runs").lines());
+    assert_eq!(seen, [["2026-07-01 12:00:00+00"], ["2026-07-01 12:00:00+02"]]);
+}
+
+/// Runs statement `p` for key 1.
+fn execute_prepared(client: &mut Client<'_>) -> Vec<String> {
+    client.session.bind("", "p", &[], &[Some(b"1")], &[]).expect("binds");
+    let lines = client.execute("", 0).expect("runs").lines();
+    client.sync();
+    lines
 }
 
 #[test]

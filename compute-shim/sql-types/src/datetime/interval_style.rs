@@ -8,7 +8,7 @@ use std::fmt::Write;
 use super::{Interval, US_PER_HOUR, US_PER_SECOND};
 
 /// The session's `IntervalStyle`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum IntervalStyle {
     /// `1 year 2 mons -3 days 04:05:06`.
     #[default]

@@ -356,8 +356,8 @@ fn prepare(
         let found = bind::type_of(&scope.view, written).map_err(|error| at(error, written.position))?;
         declared.push(found.0);
     }
-    let prepared = Prepared::new(Some(statement.clone()), &whole.text, Some(&declared));
-    let prepared = prepared.with_shape(whole.shape.clone());
+    let (text, shape) = (whole.text(), whole.shape().clone());
+    let prepared = Prepared::shaped(Some(statement.clone()), text, shape, Some(&declared));
     prepared.plan(scope, true)?;
     statements.add(name, Arc::new(prepared), scope.statement_us(), true)?;
     tag("PREPARE")

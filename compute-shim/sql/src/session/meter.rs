@@ -74,7 +74,7 @@ impl Counted<'_> {
                         Statement::Prepare { .. } | Statement::Execute { .. } | Statement::Deallocate { .. }
                     )
                 };
-                tracked.utility && prepared.statement.as_ref().is_some_and(is_handled)
+                tracked.utility && prepared.statement().is_some_and(is_handled)
             }
         }
     }

@@ -23,6 +23,7 @@ mod reindex;
 mod run;
 mod savepoint;
 mod settings;
+mod shared;
 mod shown;
 mod statement;
 pub(crate) mod temporary;
@@ -31,6 +32,7 @@ mod transaction;
 mod view;
 
 pub(crate) use settings::{SERVER_VERSION, Settings, encoding_name};
+pub(crate) use shared::SharedStatements;
 pub(crate) use statement::StatementView;
 pub(crate) use told::with_type_names;
 pub(crate) use view::{CreationPlace, CursorView, SessionView};
@@ -75,7 +77,8 @@ pub struct Startup {
 pub struct Session {
     scope: Scope,
     named: Named,
-    query: Option<Query>,
+    /// Boxed: most sessions are idle.
+    query: Option<Box<Query>>,
     copy: Option<Copying>,
     /// The next message is Sync.
     is_sync_next: bool,
@@ -213,7 +216,7 @@ impl Session {
     /// Shows others the text of a message, be it that it is none that could be parsed.
     fn show_running(&self, text: &str, parsed: Option<&Arc<Prepared>>) {
         match parsed {
-            Some(prepared) => self.scope.show_running(&prepared.text),
+            Some(prepared) => self.scope.show_running(prepared.text()),
             None => self.scope.show_running(&shown::shown_part(text).into()),
         }
     }
@@ -384,7 +387,7 @@ impl Session {
                 self.named.portals.hold(&mut self.scope)?;
             }
             self.named.portals.show(&mut self.scope);
-            self.scope.show_running(&portal.execution.prepared.text);
+            self.scope.show_running(portal.execution.prepared.text());
             self.scope.begin_implicit(Status::Started);
             portal.has_begun = true;
         }
@@ -428,7 +431,7 @@ impl Session {
         let parsed = self.named.statements.parse_all(text);
         self.show_running(text, parsed.as_ref().ok().and_then(|statements| statements.first()));
         let statements = parsed?;
-        self.query = Some(Query::new(statements, &self.scope));
+        self.query = Some(Box::new(Query::new(statements, &self.scope)));
         Ok(())
     }
 

@@ -66,7 +66,8 @@ pub(super) struct Portal {
 /// The portals of a session. The unnamed one is replaced by every Bind.
 #[derive(Default)]
 pub(super) struct Portals {
-    unnamed: Option<Portal>,
+    /// Boxed: most sessions are idle.
+    unnamed: Option<Box<Portal>>,
     named: BTreeMap<String, Portal>,
 }
 
@@ -82,14 +83,15 @@ impl Portals {
 
     pub(super) fn put(&mut self, name: &str, portal: Portal) {
         match name {
-            "" => self.unnamed = Some(portal),
+            "" => self.unnamed = Some(Box::new(portal)),
             name => drop(self.named.insert(name.to_owned(), portal)),
         }
     }
 
     /// Takes a portal out to run it; 34000 if there is none.
     pub(super) fn take(&mut self, name: &str) -> Result<Portal> {
-        let found = if name.is_empty() { self.unnamed.take() } else { self.named.remove(name) };
+        let found =
+            if name.is_empty() { self.unnamed.take().map(|portal| *portal) } else { self.named.remove(name) };
         found.ok_or_else(|| missing("portal", name))
     }
 
@@ -99,7 +101,7 @@ impl Portals {
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&Portal> {
-        if name.is_empty() { self.unnamed.as_ref() } else { self.named.get(name) }
+        if name.is_empty() { self.unnamed.as_deref() } else { self.named.get(name) }
     }
 
     pub(super) fn get(&self, name: &str) -> Result<&Portal> {
@@ -125,7 +127,7 @@ impl Portals {
     }
 
     fn all_mut(&mut self) -> impl Iterator<Item = &mut Portal> {
-        self.unnamed.iter_mut().chain(self.named.values_mut())
+        self.unnamed.as_deref_mut().into_iter().chain(self.named.values_mut())
     }
 
     /// A portal whose statement has failed, or was given up, cannot be run again.
@@ -184,7 +186,7 @@ impl Portals {
         if self.unnamed.is_none() && self.named.is_empty() && scope.view.cursors.is_empty() {
             return;
         }
-        let unnamed = self.unnamed.iter().map(|portal| ("", portal));
+        let unnamed = self.unnamed.as_deref().into_iter().map(|portal| ("", portal));
         let named = self.named.iter().map(|(name, portal)| (name.as_str(), portal));
         scope.view.cursors = unnamed.chain(named).map(|(name, portal)| shown(name, portal)).collect();
     }
@@ -195,7 +197,7 @@ fn shown(name: &str, portal: &Portal) -> CursorView {
     let cursor = execution.cursor();
     CursorView {
         name: name.to_owned(),
-        statement: execution.prepared.text.clone(),
+        statement: execution.prepared.text().clone(),
         is_holdable: cursor.is_some_and(|cursor| cursor.options.hold),
         is_binary: cursor.is_some_and(|cursor| cursor.options.binary),
         is_scrollable: cursor.is_some_and(|cursor| cursor.is_scrollable()),

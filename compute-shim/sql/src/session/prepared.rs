@@ -42,7 +42,7 @@ fn prepare(scope: &mut Scope, named: &mut Named, identifier: &str) -> Step<&'sta
     let is_block = scope.status() == Status::Block;
     scope.begin_commit();
     // What it holds is being written then: nothing may be looked at any more.
-    if !scope.transaction.as_ref().is_some_and(Transaction::is_preparing) {
+    if !scope.transaction.as_ref().is_some_and(|transaction| transaction.is_preparing()) {
         named.settle(scope, None)?;
         if named.portals.have_holdable() {
             return Err(refused("cannot PREPARE a transaction that has created a cursor WITH HOLD").into());
@@ -124,7 +124,8 @@ impl Scope {
         let is_temporary = |oid: Oid| is_temporary(own, oid) || is_temporary(&published, oid);
         let has_temporary = |transaction: &Transaction| transaction.locked_relations().any(is_temporary);
         let mut defined = self.own_changes().into_iter().flat_map(|changes| changes.keys());
-        if self.transaction.as_ref().is_some_and(has_temporary) || defined.any(|(_, oid)| is_temporary(*oid))
+        if self.transaction.as_deref().is_some_and(has_temporary)
+            || defined.any(|(_, oid)| is_temporary(*oid))
         {
             let message = "cannot PREPARE a transaction that has operated on temporary objects";
             return Err(refused(message));

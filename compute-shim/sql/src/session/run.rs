@@ -101,7 +101,7 @@ impl Execution {
     /// Of a portal whose plan the client may have been told of.
     pub(super) fn with_plan(prepared: Arc<Prepared>, plan: Arc<Plan>, parameters: Vec<Datum>) -> Execution {
         let planned = prepared.planned().expect("it has a plan").clone();
-        let machine = match &prepared.statement {
+        let machine = match prepared.statement() {
             Some(Statement::Declare(_)) => {
                 Machine::Declare(Box::new(PlanRun::new(planned, plan, parameters, true).for_cursor()))
             }
@@ -130,7 +130,7 @@ impl Execution {
     }
 
     pub(super) fn is_fetch(&self) -> bool {
-        matches!(self.prepared.statement, Some(Statement::Fetch(_)))
+        matches!(self.prepared.statement(), Some(Statement::Fetch(_)))
     }
 
     /// The relations that it reads as long as it is open.
@@ -163,7 +163,7 @@ impl Execution {
 
     /// The columns of its rows.
     pub(super) fn columns(&self, scope: &Scope, named: &Named) -> Result<Columns> {
-        match (&self.machine, &self.prepared.statement) {
+        match (&self.machine, self.prepared.statement()) {
             (Machine::Plan(run), _) => Ok(run.columns().cloned()),
             (Machine::Cursor(cursor), _) => Ok(Some(cursor.columns().clone())),
             (Machine::Answer(rows), _) => Ok(Some(rows.columns.clone())),
@@ -258,7 +258,7 @@ impl Execution {
     fn go_on(&mut self, scope: &mut Scope, named: &mut Named, call: &mut Call<'_>) -> Step<Completion> {
         loop {
             while self.lead_on(scope, named)? {}
-            let Some(statement) = &self.prepared.statement else { return Ok(Completion::EmptyQuery) };
+            let Some(statement) = self.prepared.statement() else { return Ok(Completion::EmptyQuery) };
             let tag = match &mut self.machine {
                 Machine::Plan(run) => return step_plan(run, scope, call),
                 Machine::Cursor(cursor) => return step_cursor(cursor, scope, call),
@@ -311,7 +311,7 @@ impl Execution {
 
     /// From a machine that only leads to another to that one; false if it is one that answers.
     fn lead_on(&mut self, scope: &mut Scope, named: &Named) -> Step<bool> {
-        let Some(statement) = &self.prepared.statement else { return Ok(false) };
+        let Some(statement) = self.prepared.statement() else { return Ok(false) };
         self.machine = match &mut self.machine {
             Machine::New => begin(scope, &named.statements, &self.prepared, statement)?,
             Machine::Arguments(arguments) => {

@@ -71,7 +71,7 @@ impl Scope {
 
     /// The blocks that the session has used in all.
     pub(super) fn blocks_used(&self) -> BlocksUsed {
-        let pages = self.transaction.as_ref().map(Transaction::pages_used).unwrap_or_default();
+        let pages = self.transaction.as_deref().map(Transaction::pages_used).unwrap_or_default();
         let (temporary_read, temporary_written) = self.view.temporary.moved();
         BlocksUsed {
             hit: self.used.hit + pages.hit,

@@ -2,10 +2,12 @@
 //!
 //! Owns [`Prepared`] and the maps that hold them. A plan is good while the names in it mean the same
 //! ([`Meaning`]); after that it is made anew from the tree. A statement whose columns were described must not change
-//! them. Never runs anything.
+//! them. Trees and plans are shared with other sessions where
+//! they would be the same ([`super::shared`]). Never runs anything.
 
 use super::meaning::Meaning;
 use super::meter;
+use super::shared::{Parsed, PlanKey};
 use super::transaction::Scope;
 use crate::answer::ColumnDescription;
 use crate::bind;
@@ -26,16 +28,15 @@ pub(super) type Columns = Option<Arc<[ColumnDescription]>>;
 
 /// A parsed statement with its plan.
 pub(super) struct Prepared {
-    /// `None`: the text was empty.
-    pub statement: Option<Statement>,
-    /// What the client sent: the whole message, if it held several statements.
-    pub text: Arc<str>,
-    /// What it is counted by; empty for what is made within another statement.
-    pub shape: Shape,
+    /// Its text is the whole message, if that held several statements; its shape is empty for what is made within another
+    /// statement.
+    parsed: Arc<Parsed>,
     /// What DECLARE or EXPLAIN is about.
     inner: Option<Arc<Prepared>>,
     /// It is what DECLARE is about.
     is_for_cursor: bool,
+    /// Its text is this statement alone, so that a plan of this text is its plan.
+    is_shared: bool,
     /// Types of `$1`, … as far as they were said; `None`: nobody gives values, as in a Query message.
     declared: Option<Box<[TypeId]>>,
     plan: Mutex<Planned>,
@@ -55,7 +56,22 @@ impl Prepared {
         text: &Arc<str>,
         declared: Option<&[TypeId]>,
     ) -> Prepared {
-        let inner = match &statement {
+        Prepared::shaped(statement, text, Shape::default(), declared)
+    }
+
+    /// The same as a statement that is counted.
+    pub(super) fn shaped(
+        statement: Option<Statement>,
+        text: &Arc<str>,
+        shape: Shape,
+        declared: Option<&[TypeId]>,
+    ) -> Prepared {
+        Prepared::of(Arc::new(Parsed { statement, text: text.clone(), shape }), declared)
+    }
+
+    fn of(parsed: Arc<Parsed>, declared: Option<&[TypeId]>) -> Prepared {
+        let (statement, text) = (&parsed.statement, &parsed.text);
+        let inner = match statement {
             Some(Statement::Declare(declare)) => Some(&declare.query),
             // What EXECUTE names is found when it runs.
             Some(Statement::Explain { statement, .. })
@@ -65,7 +81,7 @@ impl Prepared {
             }
             _ => None,
         };
-        let inner = match &statement {
+        let inner = match statement {
             Some(Statement::CreateTableAs { query, .. }) => Some(Statement::Query(query.clone())),
             _ => inner.map(|inner| (**inner).clone()),
         };
@@ -74,33 +90,40 @@ impl Prepared {
             let inner = Prepared::new(Some(inner), text, declared);
             Arc::new(Prepared { is_for_cursor, ..inner })
         });
-        let (text, declared) = (text.clone(), declared.map(Box::from));
-        let shape = Shape::default();
         Prepared {
-            statement,
-            text,
-            shape,
+            parsed,
             inner,
             is_for_cursor: false,
-            declared,
+            is_shared: false,
+            declared: declared.map(Box::from),
             plan: Mutex::default(),
             utility_id: OnceLock::new(),
         }
     }
 
-    /// The same as a statement that is counted.
-    pub(super) fn with_shape(self, shape: Shape) -> Prepared {
-        Prepared { shape, ..self }
+    /// `None`: the text was empty.
+    pub(super) fn statement(&self) -> Option<&Statement> {
+        self.parsed.statement.as_ref()
+    }
+
+    /// What the client sent.
+    pub(super) fn text(&self) -> &Arc<str> {
+        &self.parsed.text
+    }
+
+    /// What it is counted by.
+    pub(super) fn shape(&self) -> &Shape {
+        &self.parsed.shape
     }
 
     /// The text with its constants left out.
     pub(super) fn normalised(&self) -> String {
-        self.shape.normalised(&self.text)
+        self.shape().normalised(self.text())
     }
 
     /// Its own part of the text.
     pub(super) fn written(&self) -> &str {
-        self.shape.written(&self.text)
+        self.shape().written(self.text())
     }
 
     /// The number by which a statement without a plan is counted.
@@ -114,14 +137,14 @@ impl Prepared {
 
     /// The number by which a plan is counted: the same words mean something else where names mean other relations.
     fn planned_id(&self, plan: &Plan) -> i64 {
-        if self.shape.hash == 0 {
+        if self.shape().hash == 0 {
             return 0;
         }
         let mut relations: Vec<Oid> = plan.relations.iter().map(|(relation, _)| *relation).collect();
         relations.sort_unstable();
         relations.dedup();
         let mut hasher = DefaultHasher::new();
-        (self.shape.hash, relations).hash(&mut hasher);
+        (self.shape().hash, relations).hash(&mut hasher);
         query_id(hasher)
     }
 
@@ -145,7 +168,7 @@ impl Prepared {
                 Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_)
             )
         };
-        self.statement.as_ref().is_some_and(data)
+        self.statement().is_some_and(data)
     }
 
     /// Whether it takes a snapshot of its own when it runs.
@@ -159,7 +182,7 @@ impl Prepared {
                     | Statement::Explain { .. }
             ) || Definition::handles(statement)
         };
-        self.is_data() || self.statement.as_ref().is_some_and(takes)
+        self.is_data() || self.statement().is_some_and(takes)
     }
 
     /// Whether a failed block takes it: it ends the block, or what has failed in it.
@@ -168,7 +191,7 @@ impl Prepared {
         use crate::parse::tree::SavepointCommand::RollBackTo;
         use crate::parse::tree::TransactionCommand::{Commit, Rollback};
         matches!(
-            &self.statement,
+            self.statement(),
             Some(
                 Statement::Transaction { command: Commit | Rollback, .. }
                     | Statement::Savepoint { command: RollBackTo, .. }
@@ -181,7 +204,7 @@ impl Prepared {
     fn is_current(&self, scope: &Scope) -> bool {
         let planned = self.plan.lock();
         planned.described.is_none()
-            || planned.kept.as_ref().is_some_and(|(plan, meant)| scope.still_means(*meant, plan, &self.text))
+            || planned.kept.as_ref().is_some_and(|(plan, meant)| scope.still_means(*meant, plan, self.text()))
     }
 
     /// The plan for the view as it is now. `is_fixed`: the columns must be those that the client was told.
@@ -190,16 +213,22 @@ impl Prepared {
         let options = scope.plan_options();
         let mut planned = self.plan.lock();
         if let Some((plan, meant)) = &mut planned.kept
-            && scope.still_means(*meant, plan, &self.text)
+            && scope.still_means(*meant, plan, self.text())
             && plan.snapshot_min <= options.snapshot
         {
             // So that it is not asked again.
             *meant = meaning;
             return Ok(plan.clone());
         }
-        let statement = self.statement.as_ref().expect("only data statements are planned");
+        let statement = self.statement().expect("only data statements are planned");
         let declared = self.declared.as_deref();
         let types = declared.map(|declared| planned.described.as_ref().map_or(declared, |(types, _)| types));
+        let key = types.filter(|_| self.is_shared).and_then(|types| PlanKey::of(scope, self.text(), types));
+        if let Some(plan) = key.as_ref().and_then(|key| scope.database.shared.plan(key))
+            && plan.snapshot_min <= options.snapshot
+        {
+            return planned.keep(plan, is_fixed, scope.is_plan_lasting(options).then_some(meaning));
+        }
         let begun_us = scope.environment.wall_clock_us();
         let mut plan = scope.with_binding(|mut context| {
             context.options.is_for_cursor = self.is_for_cursor;
@@ -213,15 +242,26 @@ impl Prepared {
             scope.database.statements.planned(key, us, || self.normalised());
         }
         let plan = Arc::new(plan);
-        match &planned.described {
+        let is_lasting = scope.is_plan_lasting(options);
+        if let Some(key) = key.filter(|_| is_lasting) {
+            scope.database.shared.add_plan(key, &plan);
+        }
+        planned.keep(plan, is_fixed, is_lasting.then_some(meaning))
+    }
+}
+
+impl Planned {
+    /// Takes a plan that was just made or found; `meaning` if it may serve later executions.
+    fn keep(&mut self, plan: Arc<Plan>, is_fixed: bool, meaning: Option<Meaning>) -> Result<Arc<Plan>> {
+        match &self.described {
             Some((_, columns)) if is_fixed && !is_same_shape(columns, &plan.columns) => {
                 let message = "cached plan must not change result type";
                 return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
             }
             Some(_) => {}
-            None => planned.described = Some((plan.parameters.clone(), plan.columns.clone())),
+            None => self.described = Some((plan.parameters.clone(), plan.columns.clone())),
         }
-        planned.kept = scope.is_plan_lasting(options).then(|| (plan.clone(), meaning));
+        self.kept = meaning.map(|meaning| (plan.clone(), meaning));
         Ok(plan)
     }
 }
@@ -281,7 +321,7 @@ impl TextCache {
 
     fn get(&mut self, hash: u64, text: &str, types: Option<&[TypeId]>) -> Option<Arc<Prepared>> {
         let cached = self.texts.iter_mut().find(|cached| cached.hash == hash)?;
-        if *cached.prepared.text != *text || cached.types.as_deref() != types {
+        if **cached.prepared.text() != *text || cached.types.as_deref() != types {
             return None;
         }
         cached.is_used = true;
@@ -328,9 +368,9 @@ struct Named {
     from_sql: bool,
 }
 
-/// A session's statements by name, which its view shows.
+/// A session's statements by name, which its view shows. Boxed: a map of one has room for eleven, in every session.
 #[derive(Clone, Default)]
-pub(crate) struct NamedStatements(Arc<Mutex<BTreeMap<String, Named>>>);
+pub(crate) struct NamedStatements(Arc<Mutex<BTreeMap<Box<str>, Box<Named>>>>);
 
 /// A named statement as `pg_prepared_statements` has it.
 pub(crate) struct StatementView {
@@ -343,14 +383,14 @@ pub(crate) struct StatementView {
 
 impl NamedStatements {
     pub(crate) fn shown(&self) -> Vec<StatementView> {
-        let shown = |(name, named): (&String, &Named)| StatementView {
-            name: name.clone(),
-            statement: named.prepared.text.clone(),
+        let shown = |name: &str, named: &Named| StatementView {
+            name: name.to_owned(),
+            statement: named.prepared.text().clone(),
             prepared_us: named.prepared_us,
             parameters: named.prepared.parameters(),
             from_sql: named.from_sql,
         };
-        self.0.lock().iter().map(shown).collect()
+        self.0.lock().iter().map(|(name, named)| shown(name, named)).collect()
     }
 }
 
@@ -379,13 +419,17 @@ impl Statements {
         {
             return Ok(prepared);
         }
-        let mut statements = parse::shaped(text)?;
-        if statements.len() > 1 {
-            return Err(SqlError::syntax("cannot insert multiple commands into a prepared statement"));
-        }
-        let (statement, shape) = statements.pop().unzip();
-        let prepared = Prepared::new(statement, &text.into(), types).with_shape(shape.unwrap_or_default());
-        let prepared = Arc::new(prepared);
+        let shared = &scope.database.shared;
+        let parsed = match shared.tree(text) {
+            Some(parsed) => parsed,
+            None => {
+                let parsed = Arc::new(parse_single(text)?);
+                shared.add_tree(&parsed);
+                parsed
+            }
+        };
+        let prepared = Prepared::of(parsed, types);
+        let prepared = Arc::new(Prepared { is_shared: prepared.is_data(), ..prepared });
         self.texts.put(hash, text, types, &prepared);
         Ok(prepared)
     }
@@ -394,12 +438,11 @@ impl Statements {
     pub(super) fn parse_all(&mut self, text: &str) -> Result<Vec<Arc<Prepared>>> {
         let hash = TextCache::hash(text, None);
         if let Some(prepared) = self.texts.get(hash, text, None) {
-            return Ok(if prepared.statement.is_some() { vec![prepared] } else { Vec::new() });
+            return Ok(if prepared.statement().is_some() { vec![prepared] } else { Vec::new() });
         }
         let statements = parse::shaped(text)?;
         let whole: Arc<str> = text.into();
-        let prepared =
-            |(statement, shape)| Arc::new(Prepared::new(Some(statement), &whole, None).with_shape(shape));
+        let prepared = |(statement, shape)| Arc::new(Prepared::shaped(Some(statement), &whole, shape, None));
         let all: Vec<_> = statements.into_iter().map(prepared).collect();
         if let [only] = all.as_slice() {
             self.texts.put(hash, text, None, only);
@@ -420,7 +463,7 @@ impl Statements {
             "" => self.unnamed = Some(prepared),
             name => {
                 let named = Named { prepared, prepared_us, from_sql };
-                self.named.0.lock().insert(name.to_owned(), named);
+                self.named.0.lock().insert(name.into(), Box::new(named));
             }
         }
         Ok(())
@@ -464,6 +507,16 @@ impl Statements {
     pub(super) fn clear(&mut self) {
         self.named.0.lock().clear();
     }
+}
+
+/// A text that holds one statement at most.
+fn parse_single(text: &str) -> Result<Parsed> {
+    let mut statements = parse::shaped(text)?;
+    if statements.len() > 1 {
+        return Err(SqlError::syntax("cannot insert multiple commands into a prepared statement"));
+    }
+    let (statement, shape) = statements.pop().unzip();
+    Ok(Parsed { statement, text: text.into(), shape: shape.unwrap_or_default() })
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl Scope {
     fn begin_tidying(&mut self) -> Result<Tidying> {
         self.refresh();
         // A table whose rows are deleted by every commit has none unless this transaction has written.
-        let has_written = self.transaction.as_ref().is_some_and(Transaction::has_written);
+        let has_written = self.transaction.as_deref().is_some_and(Transaction::has_written);
         let catalog = self.view.catalog();
         let is_due = |(oid, action): &(Oid, OnCommit)| {
             catalog.table(*oid).is_some() && (has_written || *action == OnCommit::Drop)

@@ -72,7 +72,8 @@ pub(super) struct Scope {
     pub notices: Vec<(Severity, SqlError)>,
     status: Status,
     modes: Modes,
-    pub(super) transaction: Option<Transaction>,
+    /// Boxed, as what else a session has only while it works: most sessions are idle.
+    pub(super) transaction: Option<Box<Transaction>>,
     pub(super) savepoints: Savepoints,
     /// The transaction's own definitions.
     overlay: Option<Overlay>,
@@ -405,7 +406,7 @@ impl Scope {
 
     /// What planning may choose from now.
     pub(super) fn plan_options(&self) -> PlanOptions {
-        let fixed = self.transaction.as_ref().filter(|it| it.isolation().has_one_snapshot());
+        let fixed = self.transaction.as_deref().filter(|it| it.isolation().has_one_snapshot());
         let snapshot = fixed.and_then(Transaction::snapshot);
         let newest = self.engine().volume().vdl().max(self.catalog_lsn);
         PlanOptions {
@@ -504,7 +505,7 @@ impl Scope {
             transaction.set_deferrable(deferrable);
             transaction.follow(told_lsn);
             engine.begin_advisory(&transaction, advisory);
-            transaction
+            Box::new(transaction)
         });
         (engine, transaction)
     }
@@ -775,7 +776,7 @@ impl Scope {
 
     /// What answers wait for.
     pub(super) fn answer_lsn(&self) -> Lsn {
-        let dependency = self.transaction.as_ref().map_or(Lsn::ZERO, Transaction::dep_lsn);
+        let dependency = self.transaction.as_deref().map_or(Lsn::ZERO, Transaction::dep_lsn);
         self.told_lsn.max(dependency).max(self.catalog_lsn)
     }
 }

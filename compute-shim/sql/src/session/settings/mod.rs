@@ -76,7 +76,7 @@ pub(crate) struct Settings {
     /// Values that differ from the reset value, by canonical name.
     current: BTreeMap<String, String>,
     /// Reset values that differ from the default: those of the database and of the start-up packet.
-    reset: BTreeMap<String, String>,
+    reset: ResetValues,
     /// Which of them the database has.
     from_database: BTreeSet<String>,
     undo: BTreeMap<String, Undo>,
@@ -101,6 +101,34 @@ pub(crate) struct Settings {
     tracked: Tracked,
     tracks_activities: bool,
     application_name: Arc<str>,
+}
+
+/// Values by name, in its order. A few; the first node of a map has room for eleven, in every session.
+#[derive(Debug, Default)]
+struct ResetValues(Vec<(String, String)>);
+
+impl ResetValues {
+    fn find(&self, name: &str) -> std::result::Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known.as_str().cmp(name))
+    }
+
+    fn get(&self, name: &str) -> Option<&String> {
+        self.find(name).ok().map(|at| &self.0[at].1)
+    }
+
+    fn insert(&mut self, name: String, value: String) {
+        match self.find(&name) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => {
+                self.0.reserve_exact(1);
+                self.0.insert(at, (name, value));
+            }
+        }
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &String> {
+        self.0.iter().map(|(name, _)| name)
+    }
 }
 
 /// What of a session's statements is counted.
@@ -156,7 +184,7 @@ impl Settings {
         let mut settings = Settings {
             user: user.to_owned(),
             current: BTreeMap::new(),
-            reset: BTreeMap::new(),
+            reset: ResetValues::default(),
             from_database: BTreeSet::new(),
             undo: BTreeMap::new(),
             transaction: modes,
@@ -365,8 +393,8 @@ impl Settings {
         match () {
             () if self.current.contains_key(name) => "session",
             () if self.from_database.contains(name) => "database",
-            () if self.reset.contains_key(name) && is_of_process => "command line",
-            () if self.reset.contains_key(name) => "client",
+            () if self.reset.get(name).is_some() && is_of_process => "command line",
+            () if self.reset.get(name).is_some() => "client",
             () => "default",
         }
     }
@@ -525,6 +553,10 @@ impl Settings {
     }
 
     /// Whether plans may use indexes.
+    pub(crate) fn time_zone_name(&self) -> &str {
+        self.get("TimeZone")
+    }
+
     pub(crate) fn direct_routes(&self) -> bool {
         self.direct_routes
     }
@@ -616,7 +648,9 @@ impl Settings {
                 self.current.remove(name);
                 if definition(name).is_none() {
                     // As in PostgreSQL a made-up setting is known for good once it was set.
-                    self.reset.entry(name.to_owned()).or_default();
+                    if self.reset.get(name).is_none() {
+                        self.reset.insert(name.to_owned(), String::new());
+                    }
                 }
             }
         }
