@@ -148,3 +148,47 @@ fn expressions_come_back_with_the_catalog() {
     assert_eq!(route(&mut client, query), "t_lower");
     assert_eq!(client.lines(query), ["1"]);
 }
+
+/// In TPC-C a customer by last name cost the rows of his whole district: a varchar compared with text was no column any more.
+#[test]
+fn an_index_on_varchar_is_found_by_text() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int, b varchar(16), c text, PRIMARY KEY (a)); CREATE INDEX t_b ON t (b)");
+    client.query("INSERT INTO t SELECT i, 'n' || i, 'n' || i FROM generate_series(1, 2000) AS i");
+    let by = |client: &mut Client<'_>, condition: &str| {
+        let plan = client.lines(&format!("EXPLAIN SELECT a FROM t WHERE {condition}"));
+        (plan[0].clone(), client.lines(&format!("SELECT a FROM t WHERE {condition} ORDER BY a")).join(","))
+    };
+    for round in ["without statistics", "with them"] {
+        for (condition, expected) in [
+            ("b = 'n7'", "7"),
+            ("b = 'n7'::text", "7"),
+            ("b = 'n7'::varchar", "7"),
+            ("b IN ('n7', 'n9')", "7,9"),
+            ("b > 'n1998' AND b < 'n2'", "1999"),
+        ] {
+            let (plan, rows) = by(&mut client, condition);
+            assert_eq!(
+                (plan.as_str(), rows.as_str()),
+                ("Index Scan using t_b on t", expected),
+                "{condition}, {round}"
+            );
+        }
+        // Cut to three characters it is another value.
+        assert_eq!(
+            by(&mut client, "b::varchar(3) = 'n20' AND a < 210"),
+            (
+                "Index Scan using t_pkey on t".to_owned(),
+                "20,200,201,202,203,204,205,206,207,208,209".to_owned()
+            )
+        );
+        client.query("ANALYZE t");
+    }
+    assert_eq!(
+        client.lines("EXPLAIN SELECT a FROM t WHERE b = 'n7'")[1],
+        "  Index Cond: ((b)::text = 'n7'::text)"
+    );
+    let found = client.extended("SELECT a FROM t WHERE b = $1", &[Some("n8")]).expect("runs");
+    assert_eq!(found.lines(), ["8"]);
+}

@@ -152,6 +152,13 @@ impl Coercion {
         matches!(self.path, Path::Identity) && self.typmod == Typmod::NONE
     }
 
+    /// Whether the value stays what it is and only its type has another name: `varchar` and `text` have one representation and
+    /// one order, so what is known of a column (an index, statistics) holds for it as the other type too.
+    pub fn is_relabelling(&self) -> bool {
+        let is_string = |id| matches!(id, TypeId::TEXT | TypeId::VARCHAR);
+        is_string(self.source) && is_string(self.target) && self.typmod == Typmod::NONE
+    }
+
     /// The type converted from.
     pub fn source(&self) -> TypeId {
         self.source

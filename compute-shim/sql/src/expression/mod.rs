@@ -266,6 +266,15 @@ impl Expr {
         }
     }
 
+    /// The column of the row that it is, be it called another type of strings.
+    pub(crate) fn read_column(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Column(column) => Some(*column),
+            Kind::Coerce { coercion, operand, .. } if coercion.is_relabelling() => operand.read_column(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn as_constant(&self) -> Option<&Datum> {
         match &self.kind {
             Kind::Constant(value) => Some(value),

@@ -113,7 +113,7 @@ pub(super) fn bound(condition: &Expr) -> Option<Bound<'_>> {
 /// Whether an expression over a table's row is what a column of an index holds.
 pub(super) fn is_part(table: &Table, column: &IndexColumn, expr: &Expr) -> bool {
     match &column.part {
-        KeyPart::Column(column) => matches!(expr.kind, Kind::Column(used) if used == *column),
+        KeyPart::Column(column) => expr.read_column() == Some(*column),
         KeyPart::Expression(stored) => {
             let stored = stored.expr();
             if !is_compatible(column.value_type(&table.columns).0, expr.type_id) {

@@ -10,8 +10,8 @@ use crate::catalog::object::KeyPart;
 use crate::execute::{Measure, SortMethod, SortSpace};
 use crate::expression::{Expr, deparse};
 use crate::parse::tree::{ExplainOptions, SetOperator};
-use hexalog_sql_types::EvalEnv;
 use hexalog_sql_types::function::quote_identifier;
+use hexalog_sql_types::{EvalEnv, TypeId};
 use std::sync::Arc;
 
 /// What a run has come to.
@@ -535,6 +535,10 @@ impl Printer<'_> {
     fn index_condition(&self, scan: &Scan, access: &IndexAccess, names: &[String]) -> Option<String> {
         let index = &scan.table.indexes[access.index];
         let column = |at: usize| match index.columns.get(at).map(|column| &column.part) {
+            // A varchar has no operators of its own.
+            Some(KeyPart::Column(column)) if scan.table.columns[*column].type_id == TypeId::VARCHAR => {
+                format!("({})::text", names[*column])
+            }
             Some(KeyPart::Column(column)) => names[*column].clone(),
             Some(KeyPart::Expression(stored)) => self.expr(stored.expr(), names),
             None => "?".to_owned(),

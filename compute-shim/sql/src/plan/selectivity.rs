@@ -54,7 +54,7 @@ pub(super) fn of_all(statistics: &Statistics, conditions: &[Expr]) -> f64 {
 /// A bound of a column: whether from above, and what part it lets through.
 fn one_sided(statistics: &Statistics, condition: &Expr) -> Option<(usize, bool, f64)> {
     let Bound { operand, comparison, value } = bound(condition)?;
-    let Kind::Column(column) = operand.kind else { return None };
+    let column = operand.read_column()?;
     let is_upper = match comparison {
         Comparison::Equal => return None,
         Comparison::Less | Comparison::LessEqual => true,
@@ -69,10 +69,7 @@ fn one_sided(statistics: &Statistics, condition: &Expr) -> Option<(usize, bool, 
 
 /// The part that passes one condition.
 fn of(statistics: &Statistics, condition: &Expr) -> f64 {
-    let column = |expr: &Expr| match expr.kind {
-        Kind::Column(column) => statistics.column(column),
-        _ => None,
-    };
+    let column = |expr: &Expr| statistics.column(expr.read_column()?);
     let part = match &condition.kind {
         Kind::Constant(value) => f64::from(u8::from(value.as_bool() == Some(true))),
         Kind::Column(at) => match statistics.column(*at) {
