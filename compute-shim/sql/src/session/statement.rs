@@ -19,7 +19,7 @@ use crate::plan::Plan;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
@@ -368,9 +368,36 @@ struct Named {
     from_sql: bool,
 }
 
-/// A session's statements by name, which its view shows. Boxed: a map of one has room for eleven, in every session.
+/// A session's statements by name, which its view shows.
 #[derive(Clone, Default)]
-pub(crate) struct NamedStatements(Arc<Mutex<BTreeMap<Box<str>, Box<Named>>>>);
+pub(crate) struct NamedStatements(Arc<Mutex<ByName>>);
+
+/// In the order of the names. Most sessions have a few, and a tree's first node would have room for eleven in each; what a
+/// thousand cost is a move of some kilobytes for a new one.
+#[derive(Default)]
+struct ByName(Vec<(Box<str>, Named)>);
+
+impl ByName {
+    fn find(&self, name: &str) -> std::result::Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| (**known).cmp(name))
+    }
+
+    fn get(&self, name: &str) -> Option<&Named> {
+        self.find(name).ok().map(|at| &self.0[at].1)
+    }
+
+    fn insert(&mut self, name: &str, named: Named) {
+        let at = self.find(name).expect_err("the name was free a moment ago");
+        if self.0.is_empty() {
+            self.0.reserve_exact(1);
+        }
+        self.0.insert(at, (name.into(), named));
+    }
+
+    fn remove(&mut self, name: &str) -> bool {
+        self.find(name).map(|at| self.0.remove(at)).is_ok()
+    }
+}
 
 /// A named statement as `pg_prepared_statements` has it.
 pub(crate) struct StatementView {
@@ -390,7 +417,7 @@ impl NamedStatements {
             parameters: named.prepared.parameters(),
             from_sql: named.from_sql,
         };
-        self.0.lock().iter().map(|(name, named)| shown(name, named)).collect()
+        self.0.lock().0.iter().map(|(name, named)| shown(name, named)).collect()
     }
 }
 
@@ -463,14 +490,14 @@ impl Statements {
             "" => self.unnamed = Some(prepared),
             name => {
                 let named = Named { prepared, prepared_us, from_sql };
-                self.named.0.lock().insert(name.into(), Box::new(named));
+                self.named.0.lock().insert(name, named);
             }
         }
         Ok(())
     }
 
     pub(super) fn check_free(&self, name: &str) -> Result<()> {
-        if name.is_empty() || !self.named.0.lock().contains_key(name) {
+        if name.is_empty() || self.named.0.lock().get(name).is_none() {
             return Ok(());
         }
         let message = format!("prepared statement \"{name}\" already exists");
@@ -491,11 +518,7 @@ impl Statements {
 
     /// Forgets a statement; false if there is none.
     pub(super) fn remove(&mut self, name: &str) -> bool {
-        if name.is_empty() {
-            self.unnamed.take().is_some()
-        } else {
-            self.named.0.lock().remove(name).is_some()
-        }
+        if name.is_empty() { self.unnamed.take().is_some() } else { self.named.0.lock().remove(name) }
     }
 
     /// Forgets the unnamed one: a new Parse has begun, or a Query message.
@@ -505,7 +528,7 @@ impl Statements {
 
     /// DEALLOCATE ALL, which leaves the unnamed one alone.
     pub(super) fn clear(&mut self) {
-        self.named.0.lock().clear();
+        self.named.0.lock().0.clear();
     }
 }
 
