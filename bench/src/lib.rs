@@ -2,7 +2,8 @@
 //!
 //! Owns the options, in fio's words ([`options`]), the load ([`load`]: schedule, loop, what is written down), what can be
 //! measured ([`targets`]: a device, one storage daemon, the quorum, a PostgreSQL server), the run that brings them together
-//! ([`run`](mod@run)), and the reports ([`report`]). Only durable acknowledgements count as writes. bench/README.md says how to
+//! ([`run`](mod@run)), and the reports ([`report`]). Two drivers of whole databases stand beside that: [`tpcc`] and [`connections`], over
+//! messages that [`wire`] writes and reads. Only durable acknowledgements count as writes. bench/README.md says how to
 //! use it, for people who know fio.
 
 // A benchmark owns clocks and sockets; the bans are for the cores.
