@@ -175,6 +175,64 @@ fn compute_dies_under_load() {
     cluster.kill_by_hand("compute");
 }
 
+/// Starts compute where it was, until it says this. Its port is one that the system gives to connections: one of somebody
+/// else's may have it for a moment.
+fn start_compute(cluster: &mut Cluster, arguments: &[String], says: &str) {
+    let mut is_there = false;
+    wait_until(COMMAND_MAX, "its port to be free", || {
+        let compute = cluster.start_by_hand("compute", arguments);
+        match compute.wait_for_line(COMMAND_MAX, |line| line.contains(says)) {
+            Ok(()) => is_there = true,
+            Err(why) => assert!(why.contains("is in use by another process"), "{why}"),
+        }
+        if !is_there {
+            cluster.kill_by_hand("compute");
+        }
+        is_there
+    });
+}
+
+/// Compute dies with transactions prepared, and again: they hold what they hold, and are ended by sessions of the next ones.
+#[test]
+fn prepared_transactions_outlive_compute() {
+    let mut cluster = Cluster::start(&[]);
+    let arguments = cluster.arguments_of("compute");
+    cluster.sql("create table t (id int primary key, n int); insert into t select id, 0 from generate_series(1, 3) id");
+    for (identifier, row) in [("stays", 1), ("goes", 2)] {
+        let change =
+            format!("begin; update t set n = 1 where id = {row}; prepare transaction '{identifier}'");
+        cluster.sql(&change);
+    }
+    cluster.sql("begin; select * from t where id = 3 for update; prepare transaction 'locks'");
+    cluster.kill("compute");
+    for round in 0..2 {
+        start_compute(&mut cluster, &arguments, "3 prepared transactions hold their locks");
+        wait_until(COMMAND_MAX, "the first answer", || cluster.psql("select 1").is_ok());
+        assert_eq!(
+            cluster.sql("select string_agg(gid, ' ' order by gid) from pg_prepared_xacts"),
+            "goes locks stays"
+        );
+        assert_eq!(cluster.sql("select sum(n) from t"), "0", "round {round}");
+        assert_eq!(cluster.sql("select count(*) from (select from t for update skip locked) free"), "0");
+        assert_eq!(cluster.status()["compute"]["report"]["counters"]["prepared_transactions"], 3);
+        let locked = cluster.psql("set lock_timeout = 50; begin; lock table t in share mode");
+        assert!(locked.expect_err("it is held").contains("lock timeout"));
+        if round == 0 {
+            cluster.kill_by_hand("compute");
+        }
+    }
+    cluster.sql("commit prepared 'stays'");
+    cluster.sql("rollback prepared 'goes'");
+    cluster.sql("commit prepared 'locks'");
+    cluster.kill_by_hand("compute");
+    start_compute(&mut cluster, &arguments, "ready on");
+    wait_until(COMMAND_MAX, "the first answer", || cluster.psql("select 1").is_ok());
+    assert_eq!(cluster.sql("select string_agg(id || '=' || n, ' ' order by id) from t"), "1=1 2=0 3=0");
+    assert_eq!(cluster.sql("select count(*) from pg_prepared_xacts"), "0");
+    cluster.sql("alter table t add m int");
+    cluster.kill_by_hand("compute");
+}
+
 /// A device died and an empty one took its place: the daemon knew none of its segments, and the volume was one member short for
 /// good. It is told of them and filled, and is as good as any other: with two more daemons dead the volume needs it.
 #[test]
