@@ -44,19 +44,23 @@ impl Scope {
         let (used, files) = (self.blocks_used(), self.view.temporary.files_made());
         let (used_before, files_before) = std::mem::replace(&mut self.said, (used, files));
         let rows = std::mem::take(&mut self.effects.rows);
+        let ends = std::mem::take(&mut self.ends);
         DatabaseCounters {
             used: used.since(&used_before),
             temporary_files: files - files_before,
             inserted: rows.inserted,
             updated: rows.updated,
             deleted: rows.deleted,
-            ..std::mem::take(&mut self.counters)
+            commits: ends.commits,
+            rollbacks: ends.rollbacks,
+            deadlocks: ends.deadlocks,
+            ..DatabaseCounters::default()
         }
     }
 
     /// A statement has fallen to a deadlock.
     pub(super) fn count_deadlock(&mut self) {
-        self.counters.deadlocks += 1;
+        self.ends.deadlocks += 1;
     }
 
     /// Something was planned.

@@ -22,7 +22,7 @@ use crate::execute::{Context, Effects, Settlement, State, settle_references};
 use crate::parse::tree::{IsolationLevel, TransactionModes};
 use crate::plan::{Plan, PlanOptions};
 use crate::relation_statistics::Upkeep;
-use crate::sessions::{DatabaseCounters, SessionActivity};
+use crate::sessions::SessionActivity;
 use crate::statement_statistics::BlocksUsed;
 use crate::stop::{Step, Stop};
 use hexalog_engine::{Engine, Isolation, Need, RelationLockMode, Transaction};
@@ -51,6 +51,14 @@ pub(super) enum Status {
 pub(super) enum Ended {
     Committed,
     RolledBack,
+}
+
+/// How many transactions have ended how since the session said so.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Ends {
+    pub commits: u64,
+    pub rollbacks: u64,
+    pub deadlocks: u64,
 }
 
 /// The modes of the current transaction.
@@ -115,7 +123,7 @@ pub(super) struct Scope {
     /// Where the session says what it does.
     pub activity: Arc<SessionActivity>,
     /// What has come to pass since it said so last, and the blocks that had been used by then.
-    pub(super) counters: DatabaseCounters,
+    pub(super) ends: Ends,
     pub(super) said: (BlocksUsed, u64),
     /// Keeps the session's database from being dropped.
     _connection: Connection,
@@ -169,7 +177,7 @@ impl Scope {
             planned_us: Cell::new(0),
             used: BlocksUsed::default(),
             activity,
-            counters: DatabaseCounters::default(),
+            ends: Ends::default(),
             said: (BlocksUsed::default(), 0),
             _connection: connection,
         }
@@ -733,10 +741,10 @@ impl Scope {
     pub(super) fn end(&mut self, ended: Ended) {
         self.used = self.blocks_used();
         match ended {
-            Ended::Committed => self.counters.commits += 1,
+            Ended::Committed => self.ends.commits += 1,
             // What has failed was counted then, and a session that ends may have nothing open.
             Ended::RolledBack if self.has_failed_whole() || self.status == Status::Idle => {}
-            Ended::RolledBack => self.counters.rollbacks += 1,
+            Ended::RolledBack => self.ends.rollbacks += 1,
         }
         self.transaction = None;
         self.status = Status::Idle;

@@ -23,7 +23,7 @@ use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use table::SECTIONS;
 
 /// A row of `pg_settings`.
@@ -90,7 +90,7 @@ pub(crate) struct Settings {
     version: u64,
     time_zone: Arc<TimeZone>,
     interval_style: IntervalStyle,
-    search_path: Vec<String>,
+    search_path: Arc<[String]>,
     statement_timeout_ms: u64,
     lock_timeout_ms: u64,
     idle_in_transaction_timeout_ms: u64,
@@ -105,29 +105,30 @@ pub(crate) struct Settings {
 
 /// Values by name, in its order. A few; the first node of a map has room for eleven, in every session.
 #[derive(Debug, Default)]
-struct ResetValues(Vec<(String, String)>);
+struct ResetValues(Vec<(Box<str>, String)>);
 
 impl ResetValues {
     fn find(&self, name: &str) -> std::result::Result<usize, usize> {
-        self.0.binary_search_by(|(known, _)| known.as_str().cmp(name))
+        self.0.binary_search_by(|(known, _)| (**known).cmp(name))
     }
 
     fn get(&self, name: &str) -> Option<&String> {
         self.find(name).ok().map(|at| &self.0[at].1)
     }
 
-    fn insert(&mut self, name: String, value: String) {
-        match self.find(&name) {
+    fn insert(&mut self, name: &str, mut value: String) {
+        value.shrink_to_fit();
+        match self.find(name) {
             Ok(at) => self.0[at].1 = value,
             Err(at) => {
                 self.0.reserve_exact(1);
-                self.0.insert(at, (name, value));
+                self.0.insert(at, (name.into(), value));
             }
         }
     }
 
-    fn keys(&self) -> impl Iterator<Item = &String> {
-        self.0.iter().map(|(name, _)| name)
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
     }
 }
 
@@ -147,6 +148,35 @@ const TRACK: &str = "pg_stat_statements.track";
 
 /// Settings that plans hang on.
 const PLANNED: &[&str] = &["search_path", "IntervalStyle", "TimeZone", "hexalog.direct_routes"];
+
+/// What sessions with the default of a setting have in common.
+struct Shared {
+    time_zone: Arc<TimeZone>,
+    search_path: Arc<[String]>,
+}
+
+impl Shared {
+    fn defaults() -> &'static Shared {
+        static DEFAULTS: OnceLock<Shared> = OnceLock::new();
+        DEFAULTS.get_or_init(|| Shared {
+            time_zone: Arc::new(zone_of(boot("TimeZone"))),
+            search_path: names_of(boot("search_path")),
+        })
+    }
+}
+
+fn zone_of(name: &str) -> TimeZone {
+    TimeZone::from_shown(name).expect("checked before it was kept")
+}
+
+fn names_of(list: &str) -> Arc<[String]> {
+    special::split_names(list).expect("checked before it was kept").into()
+}
+
+/// The default of a setting that there is.
+fn boot(name: &str) -> &'static str {
+    definition(name).expect("it stands in the table").boot
+}
 
 /// Found by name in any case.
 fn definition(name: &str) -> Option<&'static Definition> {
@@ -192,9 +222,9 @@ impl Settings {
             reported: Vec::new(),
             is_report_due: true,
             version: 0,
-            time_zone: Arc::new(TimeZone::utc().clone()),
+            time_zone: Shared::defaults().time_zone.clone(),
             interval_style: IntervalStyle::Postgres,
-            search_path: Vec::new(),
+            search_path: Arc::default(),
             statement_timeout_ms: 0,
             lock_timeout_ms: 0,
             idle_in_transaction_timeout_ms: 0,
@@ -207,7 +237,7 @@ impl Settings {
             application_name: "".into(),
         };
         if !direct_routes {
-            settings.reset.insert("hexalog.direct_routes".to_owned(), "off".to_owned());
+            settings.reset.insert("hexalog.direct_routes", "off".to_owned());
         }
         for name in
             ["search_path", "TimeZone", "hexalog.direct_routes", "work_mem", "hash_mem_multiplier", TRACK]
@@ -221,7 +251,7 @@ impl Settings {
     pub(crate) fn set_by_process(&mut self, name: &str, value: u32) {
         let value = value.to_string();
         if definition(name).is_some_and(|definition| definition.boot != value) {
-            self.reset.insert(name.to_owned(), value);
+            self.reset.insert(name, value);
         }
     }
 
@@ -239,7 +269,7 @@ impl Settings {
     pub(crate) fn set_at_start(&mut self, name: &str, value: &str) -> Result<()> {
         let (name, value) = self.checked(name, value)?;
         self.from_database.remove(&name);
-        self.reset.insert(name.clone(), value);
+        self.reset.insert(&name, value);
         self.derive(&name);
         Ok(())
     }
@@ -353,8 +383,9 @@ impl Settings {
         for name in ["transaction_isolation", "transaction_read_only", "transaction_deferrable"] {
             rows.push(self.transaction_row(name));
         }
-        let custom = |name: &&String| definition(name).is_none();
-        let mut names: Vec<&String> = self.current.keys().chain(self.reset.keys()).filter(custom).collect();
+        let custom = |name: &&str| definition(name).is_none();
+        let current = self.current.keys().map(String::as_str);
+        let mut names: Vec<&str> = current.chain(self.reset.keys()).filter(custom).collect();
         names.sort_unstable();
         names.dedup();
         rows.extend(names.into_iter().map(|name| self.custom_row(name)));
@@ -496,8 +527,9 @@ impl Settings {
             return Vec::new();
         }
         let mut changed = Vec::new();
-        let mut reported = Vec::with_capacity(self.reported.len());
-        for (at, (name, value)) in self.report().into_iter().enumerate() {
+        let report = self.report();
+        let mut reported = Vec::with_capacity(report.len());
+        for (at, (name, value)) in report.into_iter().enumerate() {
             let mut hasher = DefaultHasher::new();
             value.hash(&mut hasher);
             reported.push(hasher.finish());
@@ -649,7 +681,7 @@ impl Settings {
                 if definition(name).is_none() {
                     // As in PostgreSQL a made-up setting is known for good once it was set.
                     if self.reset.get(name).is_none() {
-                        self.reset.insert(name.to_owned(), String::new());
+                        self.reset.insert(name, String::new());
                     }
                 }
             }
@@ -666,12 +698,17 @@ impl Settings {
         let number = |settings: &Settings| settings.get(name).parse().unwrap_or(0);
         match name {
             "TimeZone" => {
-                let zone = TimeZone::from_shown(self.get(name));
-                self.time_zone = Arc::new(zone.expect("checked before it was kept"));
+                self.time_zone = match self.get(name) == boot(name) {
+                    true => Shared::defaults().time_zone.clone(),
+                    false => Arc::new(zone_of(self.get(name))),
+                };
             }
             "IntervalStyle" => self.interval_style = IntervalStyle::from_name(self.get(name)),
             "search_path" => {
-                self.search_path = special::split_names(self.get(name)).expect("checked before it was kept");
+                self.search_path = match self.get(name) == boot(name) {
+                    true => Shared::defaults().search_path.clone(),
+                    false => names_of(self.get(name)),
+                };
             }
             "track_activities" => self.tracks_activities = self.is_on(name),
             "application_name" => self.application_name = self.get(name).into(),
