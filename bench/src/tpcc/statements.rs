@@ -47,11 +47,14 @@ statements! {
          values ($1::integer, $2::integer, $3::integer, $4::integer, $5::integer, $6::integer, null, $7::integer, $8::numeric, $9)";
 
     PAYMENT_WAREHOUSE "p1"
-        "update warehouse set w_ytd = w_ytd + $2::numeric where w_id = $1::integer
-         returning w_name, w_street_1, w_street_2, w_city, w_state, w_zip";
+        "select w_name, w_street_1, w_street_2, w_city, w_state, w_zip from warehouse where w_id = $1::integer";
     PAYMENT_DISTRICT "p2"
-        "update district set d_ytd = d_ytd + $3::numeric where d_w_id = $1::integer and d_id = $2::integer
-         returning d_name, d_street_1, d_street_2, d_city, d_state, d_zip";
+        "select d_name, d_street_1, d_street_2, d_city, d_state, d_zip from district
+         where d_w_id = $1::integer and d_id = $2::integer";
+    PAYMENT_WAREHOUSE_YTD "p8"
+        "update warehouse set w_ytd = w_ytd + $2::numeric where w_id = $1::integer";
+    PAYMENT_DISTRICT_YTD "p9"
+        "update district set d_ytd = d_ytd + $3::numeric where d_w_id = $1::integer and d_id = $2::integer";
     PAYMENT_BY_NAME "p3"
         "select c_id, c_credit from customer where c_w_id = $1::integer and c_d_id = $2::integer and c_last = $3 order by c_first";
     PAYMENT_BY_ID "p4"
