@@ -379,6 +379,9 @@ fn a_plan_is_shared_by_sessions_that_mean_the_same() {
     let mut third = cluster.connect();
     third.session.parse("p", text, &[]).expect("parses");
     assert_eq!(execute_prepared(&mut third), ["public"]);
+    let mut elsewhere = cluster.connect_with(&[("search_path", "s")]).expect("connects");
+    elsewhere.session.parse("p", text, &[]).expect("parses");
+    assert_eq!(execute_prepared(&mut elsewhere), ["s"]);
     // A definition that is not committed is its session's alone.
     first.query("BEGIN; ALTER TABLE t RENAME TO gone; CREATE TABLE t AS SELECT 1 AS a, 's'::text AS b");
     assert_eq!(execute_prepared(&mut first), ["s"]);
