@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(out, b"P\0\0\0\x11s\0select 1\0\0\0");
         out.clear();
         bind_execute(&mut out, "s", &[Some("7"), None]);
-        let bind = b"B\0\0\0\x18\0s\0\0\0\0\x02\0\0\0\x017\xff\xff\xff\xff\0\0";
+        let bind = b"B\0\0\0\x16\0s\0\0\0\0\x02\0\0\0\x017\xff\xff\xff\xff\0\0";
         assert_eq!(out, [&bind[..], b"E\0\0\0\x09\0\0\0\0\0"].concat());
         out.clear();
         sync(&mut out);
