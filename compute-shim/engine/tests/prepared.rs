@@ -346,6 +346,40 @@ fn a_prepare_that_waits_for_a_stream_can_be_given_up() {
     assert_free(&node, tree);
 }
 
+/// Found by review. Whoever waits for a stream needs one of those that have theirs to go on, and one that is prepared was taken for
+/// such: all others stood in a circle for as long as nobody ended it.
+#[test]
+fn a_circle_over_streams_is_found_beside_a_prepared_transaction() {
+    for is_reopened in [false, true] {
+        let (node, tree) = seeded(4);
+        prepare(&node, written(&node, tree, false), "a");
+        node.make_durable();
+        let node = if is_reopened { node.crash() } else { node };
+        let mut wanted = node.begin_rc();
+        node.run(|| node.engine.lock_relation(&mut wanted, 7, RelationLockMode::Exclusive)).expect("is free");
+        let mut writers = Vec::new();
+        for key in 10..17u8 {
+            let mut txn = node.begin_rc();
+            node.insert(&mut txn, tree, &[key], b"x").expect("inserts");
+            writers.push(txn);
+        }
+        let (last, others) = writers.split_last_mut().expect("seven");
+        for txn in others {
+            lock_of(&node, || node.engine.lock_relation(txn, 7, RelationLockMode::Exclusive));
+        }
+        let mut write = || node.engine.insert(&mut wanted, tree, &[20], RowRef::new(1, b"x"));
+        let need = lock_of(&node, &mut write);
+        assert!(matches!(need, Need::Stream(_)), "one of them runs: {need:?}");
+        node.engine.cancel_need(&need);
+        lock_of(&node, || node.engine.lock_relation(last, 7, RelationLockMode::Exclusive));
+        assert_eq!(node.run(write), Err(EngineError::Deadlock));
+        node.abort(wanted);
+        writers.into_iter().for_each(|txn| node.abort(txn));
+        roll_back(&node, "a");
+        assert_free(&node, tree);
+    }
+}
+
 #[test]
 fn waiters_get_its_rows_when_it_ends_and_it_is_in_no_deadlock() {
     for (is_reopened, commits) in [(false, true), (false, false), (true, true), (true, false)] {

@@ -310,7 +310,8 @@ fn tell_of_prepared(engine: &Engine) {
     let prepared = engine.stats().prepared_transactions;
     if prepared > 0 {
         eprintln!(
-            "hexalog compute: {prepared} prepared transactions hold their locks until COMMIT PREPARED or ROLLBACK PREPARED; see pg_prepared_xacts"
+            "hexalog compute: prepared transactions that hold their locks until COMMIT PREPARED or ROLLBACK PREPARED: {prepared}; \
+             see pg_prepared_xacts"
         );
     }
 }

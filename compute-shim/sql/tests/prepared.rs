@@ -3,6 +3,7 @@
 mod harness;
 
 use harness::{Client, Cluster, Progress};
+use hexalog_engine::{AdvisoryLocks, Isolation, Preparation, Volume};
 use hexalog_sql::DatabaseOptions;
 
 const ROWS: &str = "SELECT string_agg(id || '=' || n, ' ' ORDER BY id) FROM t";
@@ -91,6 +92,46 @@ fn answers_wait_for_what_they_tell_of() {
         assert!(client.session.answer_lsn() > before, "{statement}");
     }
     assert_eq!(rows(&mut client), "1=110 2=20 3=30");
+}
+
+/// Storage stalled, the answer to COMMIT PREPARED was lost with its connection, and whoever asked again was told at once that there was
+/// none, so a transaction manager took it for committed. After a crash it was prepared again.
+#[test]
+fn that_there_is_none_or_one_waits_for_what_made_it_so() {
+    for (commits, statement, told) in [
+        (true, "COMMIT PREPARED 'x'", "42704 prepared transaction with identifier \"x\" does not exist"),
+        (false, "ROLLBACK PREPARED 'x'", "42704 prepared transaction with identifier \"x\" does not exist"),
+        (true, "SELECT count(*) FROM pg_prepared_xacts", "0"),
+    ] {
+        let cluster = cluster();
+        let (mut client, mut other) = (cluster.connect(), cluster.connect());
+        client.query("BEGIN; UPDATE t SET n = 11 WHERE id = 1; PREPARE TRANSACTION 'x'");
+        let which = cluster.engine.prepared_transactions().pop().expect("there is one");
+        let end = || match commits {
+            true => cluster.engine.commit_prepared(&which),
+            false => cluster.engine.rollback_prepared(&which),
+        };
+        let lsn = cluster.volume.run(&cluster.engine, end).expect("ends");
+        assert!(cluster.volume.vdl() < lsn, "nobody has waited for it yet");
+        let answer = match statement.starts_with("SELECT") {
+            true => other.value(statement).expect("one row"),
+            false => other.error(statement),
+        };
+        assert_eq!(answer, told);
+        assert!(cluster.volume.vdl() >= lsn, "{statement}");
+    }
+    let cluster = cluster();
+    let mut other = cluster.connect();
+    other.query("BEGIN");
+    let mut transaction = cluster.engine.begin(Isolation::ReadCommitted, false);
+    let preparation = Preparation { identifier: "x".to_owned(), owner: 10, database: 5, prepared_us: 0 };
+    let mut advisory = AdvisoryLocks::default();
+    let prepare = || cluster.engine.prepare(&mut transaction, &mut advisory, &preparation, 64);
+    let (_, lsn) = cluster.volume.run(&cluster.engine, prepare).expect("is prepared");
+    assert!(cluster.volume.vdl() < lsn, "nobody has waited for it yet");
+    let in_use = "42710 transaction identifier \"x\" is already in use";
+    assert_eq!(other.error("PREPARE TRANSACTION 'x'"), in_use);
+    assert!(cluster.volume.vdl() >= lsn);
 }
 
 #[test]

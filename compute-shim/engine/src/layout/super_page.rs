@@ -23,7 +23,7 @@ use hexalog_protocol::{PAGE_SIZE, PageId};
 
 pub(crate) const SUPER_PAGE: PageId = PageId(0);
 pub(crate) const FORMAT_VERSION: u32 = 4;
-/// The oldest that is read: 4 added kind 10 of undo records and dead tree pages.
+/// The oldest that is read: 4 added kinds 7, 8 and 10 of undo records, the state PREPARED, and dead tree pages.
 const FORMAT_VERSION_OLDEST: u32 = 3;
 /// Offset of the version.
 pub(crate) const VERSION: u16 = 100;

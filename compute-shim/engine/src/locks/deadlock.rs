@@ -88,7 +88,15 @@ impl Table {
             }
             WaitFor::Stream => {
                 node.any = true;
-                node.blockers.extend(self.pool.holders.values());
+                // What is prepared ends when somebody outside wants it to. That would free a stream, but it must not be what a
+                // circle of all others hopes for.
+                let is_prepared = |stream: &u16| self.pool.prepared.contains(stream);
+                let holders = self.pool.holders.iter();
+                node.blockers
+                    .extend(holders.filter(|(stream, _)| !is_prepared(stream)).map(|(_, holder)| holder));
+                if node.blockers.is_empty() {
+                    node.blockers.extend(self.pool.holders.values());
+                }
             }
         }
         node

@@ -35,6 +35,13 @@ impl Queue {
 }
 
 impl Locks {
+    /// Whether nobody else holds a row in a mode that excludes this one.
+    pub fn row_is_free(&self, hash: u64, handle: Handle, mode: RowLockMode) -> bool {
+        let table = self.table.lock();
+        let queue = table.queues.get(&QueueName::Row(hash));
+        queue.is_none_or(|queue| queue.conflicting(handle, Some(mode)).next().is_none())
+    }
+
     /// Locks the row for `handle`, which has looked that it may while the row's leaf is latched. Answers the mode that
     /// was held before, and whether it has changed.
     pub fn hold_row(

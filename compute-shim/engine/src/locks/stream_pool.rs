@@ -8,12 +8,14 @@ use super::objects::Owner;
 use super::{Handle, Locks, NO_HANDLE, Table, WaitFor};
 use crate::error::{EngineError, Need, Step, Stop, WaitTicket};
 use crate::hash::FixedMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 #[derive(Default)]
 pub(super) struct StreamPool {
     free: Vec<u16>,
     pub holders: FixedMap<u16, Handle>,
+    /// Streams whose holders are prepared: when they end nobody here knows.
+    pub prepared: BTreeSet<u16>,
     waiters: VecDeque<u64>,
 }
 
@@ -27,6 +29,7 @@ impl Table {
     }
 
     fn stream_is_free(&mut self, stream: u16) {
+        self.pool.prepared.remove(&stream);
         match self.pool.waiters.pop_front() {
             Some(ticket) => {
                 let wait = self.waits.get_mut(&ticket).expect("a queued wait exists");
@@ -80,10 +83,17 @@ impl Locks {
         self.table.lock().stream_is_free(stream);
     }
 
+    /// The transaction that holds the stream is prepared.
+    pub fn stream_is_prepared(&self, stream: u16) {
+        self.table.lock().pool.prepared.insert(stream);
+    }
+
     /// The transaction that held the stream has let go of it and it is being rolled back: nobody waits for
     /// that transaction any more.
     pub fn orphan_stream(&self, stream: u16) {
-        self.table.lock().pool.holders.insert(stream, NO_HANDLE);
+        let mut table = self.table.lock();
+        table.pool.prepared.remove(&stream);
+        table.pool.holders.insert(stream, NO_HANDLE);
     }
 
     /// The streams of a volume that has just been opened: the free ones, and who has the others ([`NO_HANDLE`]: a loser).

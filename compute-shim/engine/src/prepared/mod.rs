@@ -87,6 +87,8 @@ struct Table {
     held: BTreeMap<String, Held>,
     /// Identifiers of those that are being prepared.
     reserved: BTreeSet<String>,
+    /// The last of those that have come or gone, in the log.
+    changed: Lsn,
 }
 
 /// The prepared transactions of one engine.
@@ -116,8 +118,12 @@ impl PreparedTransactions {
         assert!(was_reserved, "an identifier is given up once");
     }
 
-    /// A transaction leaves its session.
-    fn add(&self, preparation: Preparation, transaction: Transaction) {
+    pub fn is_known(&self, identifier: &str) -> bool {
+        self.0.lock().held.contains_key(identifier)
+    }
+
+    /// A transaction leaves its session, prepared at this place in the log.
+    fn add(&self, preparation: Preparation, transaction: Transaction, at: Lsn) {
         let tx_id = transaction.tx_id.expect("a prepared transaction has a header");
         let identifier = preparation.identifier.clone();
         let lock_owner = transaction.handle;
@@ -125,6 +131,7 @@ impl PreparedTransactions {
             Held { tx_id, lock_owner, preparation, transaction: Arc::new(Mutex::new(Some(transaction))) };
         let mut table = self.0.lock();
         table.reserved.remove(&identifier);
+        table.changed = table.changed.max(at);
         let before = table.held.insert(identifier, held);
         assert!(before.is_none(), "identifiers are reserved");
     }
@@ -136,8 +143,11 @@ impl PreparedTransactions {
         Ok(Arc::clone(&held.transaction))
     }
 
-    fn remove(&self, which: &PreparedTransaction) {
-        let removed = self.0.lock().held.remove(&which.preparation.identifier);
+    /// It has ended, at this place in the log.
+    fn remove(&self, which: &PreparedTransaction, at: Lsn) {
+        let mut table = self.0.lock();
+        table.changed = table.changed.max(at);
+        let removed = table.held.remove(&which.preparation.identifier);
         assert!(removed.is_some_and(|held| held.tx_id == which.tx_id), "it is ended by one");
     }
 
@@ -189,7 +199,7 @@ impl Engine {
         for _ in 0..RECORDS_PER_CALL {
             if self.operate(txn, |access, txn| access.append_preparing(txn))? {
                 let lsn = self.operate(txn, |access, txn| access.append_prepared(txn))?;
-                return Ok((self.leave_session(txn, advisory), lsn));
+                return Ok((self.leave_session(txn, advisory, lsn), lsn));
             }
         }
         Err(Need::Yield.into())
@@ -239,7 +249,7 @@ impl Engine {
     }
 
     /// The transaction is prepared: what is left to its session is one that has ended.
-    fn leave_session(&self, txn: &mut Transaction, advisory: &mut AdvisoryLocks) -> TxId {
+    fn leave_session(&self, txn: &mut Transaction, advisory: &mut AdvisoryLocks, at: Lsn) -> TxId {
         let preparing = txn.preparing.take().expect("it was being prepared");
         self.release_snapshot(txn);
         self.drop_parked(std::mem::take(&mut txn.parked_pins));
@@ -256,7 +266,8 @@ impl Engine {
         ended.state = State::Ended;
         ended.pages_used = txn.pages_used;
         let tx_id = txn.tx_id.expect("a prepared transaction has a header");
-        self.prepared.add(preparing.preparation, std::mem::replace(txn, ended));
+        self.locks.stream_is_prepared(tx_id.stream());
+        self.prepared.add(preparing.preparation, std::mem::replace(txn, ended), at);
         tx_id
     }
 
@@ -271,6 +282,18 @@ impl Engine {
         self.prepared.list()
     }
 
+    /// What a client is told of which transactions are prepared and which are not, looked at before this, rests on this LSN: one
+    /// that has ended is prepared again should its end be lost.
+    pub fn prepared_changed(&self) -> Lsn {
+        let _call = Call::enter();
+        self.prepared.0.lock().changed
+    }
+
+    /// The transaction has looked at [`Engine::prepared_transactions`].
+    pub fn note_prepared_seen(&self, txn: &mut Transaction) {
+        txn.depends_on(self.prepared_changed(), self.volume.vdl());
+    }
+
     /// COMMIT PREPARED. Returns the LSN that VDL must reach before the client is told.
     pub fn commit_prepared(&self, which: &PreparedTransaction) -> Step<Lsn> {
         let _call = Call::enter();
@@ -280,7 +303,7 @@ impl Engine {
         // What it waits for is told to no session of its own: it keeps no pins.
         let lsn = self.operate_alone(|access| access.append_commit(txn))?;
         self.release(txn);
-        self.prepared.remove(which);
+        self.prepared.remove(which, lsn);
         *held = None;
         Ok(lsn)
     }
@@ -294,7 +317,7 @@ impl Engine {
         let lsn = self.operate_alone(|access| access.append_aborting(txn))?;
         let (tx_id, records) = (which.tx_id, txn.undo_records);
         self.release(txn);
-        self.prepared.remove(which);
+        self.prepared.remove(which, lsn);
         *held = None;
         self.undo_aborted(tx_id, records);
         Ok(lsn)

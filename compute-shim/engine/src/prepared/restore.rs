@@ -9,14 +9,14 @@ use crate::access::Access;
 use crate::engine::Engine;
 use crate::error::{EngineError, Step};
 use crate::layout::prepared_record::{HeldLock, PreparedRecord};
-use crate::layout::undo_page::{RECORDS_START, UndoHeader, byte_of, logical_of, offset_of, records_from};
+use crate::layout::undo_page::{RECORDS_START, UndoHeader, logical_of, offset_of, records_from};
 use crate::layout::undo_record::UndoRecord;
 use crate::locks::Handle;
 use crate::locks::objects::Owner;
 use crate::rollback::INLINE_RECORDS_MAX;
 use crate::transaction::Transaction;
 use crate::types::{Isolation, LockedObject, RelationLockMode, TxId};
-use hexalog_protocol::PageId;
+use hexalog_protocol::{Lsn, PageId};
 
 /// A prepared transaction whose records are being read.
 pub(crate) struct PreparedReader {
@@ -37,9 +37,11 @@ struct Found {
 }
 
 impl Found {
-    fn new(tx_id: TxId, record: &PreparedRecord<'_>) -> Found {
-        let locks_from = (record.locks_distance > 0).then(|| tx_id.offset() + record.locks_distance);
-        Found {
+    /// Of the record at an offset. `None`: its locks would begin behind it.
+    fn new(tx_id: TxId, at: u64, record: &PreparedRecord<'_>) -> Option<Found> {
+        let locks_from = tx_id.offset().checked_add(record.locks_distance).filter(|from| *from <= at)?;
+        let locks_from = (record.locks_distance > 0).then_some(locks_from);
+        Some(Found {
             preparation: Preparation {
                 identifier: record.identifier.to_owned(),
                 owner: record.owner,
@@ -48,7 +50,7 @@ impl Found {
             },
             is_serializable: record.is_serializable,
             locks_from,
-        }
+        })
     }
 }
 
@@ -70,11 +72,12 @@ impl PreparedReader {
         let decode = |record| UndoRecord::decode(record).map_err(|_| corrupt("an undo record"));
         if self.found.is_none() {
             let last = records_from(page.bytes(), RECORDS_START).last();
-            let last = last.map(|(_, record)| decode(record)).transpose()?;
-            let Some(UndoRecord::Prepared(record)) = last else {
+            let last = last.map(|(byte, record)| decode(record).map(|record| (byte, record))).transpose()?;
+            let Some((byte, UndoRecord::Prepared(record))) = last else {
                 return Err(corrupt("a prepared transaction without its identifier").into());
             };
-            self.found = Some(Found::new(self.tx_id, &record));
+            let found = Found::new(self.tx_id, offset_of(logical, byte), &record);
+            self.found = Some(found.ok_or(corrupt("locks of a prepared transaction behind its identifier"))?);
         }
         let locks_from = self.found.as_ref().and_then(|found| found.locks_from);
         let Some(locks_from) = locks_from else {
@@ -82,9 +85,8 @@ impl PreparedReader {
             return Ok(true);
         };
         let is_first = logical <= logical_of(locks_from);
-        let first = if is_first { byte_of(locks_from) } else { RECORDS_START };
-        for (byte, record) in records_from(page.bytes(), first) {
-            debug_assert!(offset_of(logical, byte) >= locks_from);
+        let records = records_from(page.bytes(), RECORDS_START);
+        for (_, record) in records.filter(|(byte, _)| offset_of(logical, *byte) >= locks_from) {
             match decode(record)? {
                 UndoRecord::Locks(locks) => self.locks.extend(locks.iter()),
                 UndoRecord::Prepared(_) => {}
@@ -100,6 +102,10 @@ impl Engine {
     /// Makes a prepared transaction that was read be as it was. Answers the handle by which others know it.
     pub(crate) fn restore_prepared(&self, reader: PreparedReader) -> Result<Handle, EngineError> {
         let found = reader.found.expect("read to its end");
+        if self.prepared.is_known(&found.preparation.identifier) {
+            let what = "two prepared transactions of one identifier";
+            return Err(EngineError::Corrupt { page: reader.header_page, what });
+        }
         let isolation = match found.is_serializable {
             true => Isolation::Serializable,
             false => Isolation::ReadCommitted,
@@ -120,7 +126,8 @@ impl Engine {
             self.serializable.restore(txn.handle, reader.tx_id, self.volume.vdl());
         }
         let handle = txn.handle;
-        self.prepared.add(found.preparation, txn);
+        self.locks.stream_is_prepared(reader.tx_id.stream());
+        self.prepared.add(found.preparation, txn, Lsn::ZERO);
         Ok(handle)
     }
 
@@ -139,6 +146,9 @@ impl Engine {
                 }
             }
             HeldLock::Row(hash, mode) => {
+                if !self.locks.row_is_free(hash, txn.handle, mode) {
+                    return Err(corrupt);
+                }
                 self.locks.hold_row(hash, txn.handle, mode)?;
                 txn.row_locks.push((hash, None));
             }
@@ -150,5 +160,48 @@ impl Engine {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory_volume::MemoryVolume;
+    use crate::types::{Options, RowLockMode};
+    use hexalog_protocol::geometry::Geometry;
+
+    #[test]
+    fn locks_begin_before_the_identifier_that_names_them() {
+        let tx_id = TxId::new(3, 500);
+        for (distance, expected) in [(0, Some(None)), (60, Some(Some(560))), (101, None), (u64::MAX, None)] {
+            let record = PreparedRecord {
+                identifier: "x",
+                owner: 10,
+                database: 5,
+                prepared_us: 0,
+                is_serializable: false,
+                locks_distance: distance,
+            };
+            let found = Found::new(tx_id, 600, &record);
+            assert_eq!(found.map(|found| found.locks_from), expected, "{distance}");
+        }
+    }
+
+    #[test]
+    fn locks_that_exclude_each_other_are_damage_and_no_panic() {
+        let volume = MemoryVolume::new(Geometry { pages_per_group: 64, groups: 4 });
+        let engine = Engine::new(volume, Options { frames: 64, undo_streams: 8, snapshots: 8 });
+        let (mut first, mut second) =
+            (engine.begin(Isolation::ReadCommitted, false), engine.begin(Isolation::ReadCommitted, false));
+        for lock in [
+            HeldLock::Row(77, RowLockMode::Update),
+            HeldLock::Relation(5, 1 << RelationLockMode::Exclusive as u8),
+        ] {
+            assert_eq!(engine.restore_lock(&mut first, lock), Ok(()));
+            let refused = engine.restore_lock(&mut second, lock);
+            assert!(matches!(refused, Err(EngineError::Corrupt { .. })), "{refused:?}");
+        }
+        engine.abort(&mut first).expect("ends");
+        engine.abort(&mut second).expect("ends");
     }
 }

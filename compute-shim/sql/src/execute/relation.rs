@@ -87,6 +87,9 @@ impl Operator for SystemScan {
         let Node::System { table, filter, .. } = &*self.plan else { unreachable!("built for system tables") };
         if self.rows.is_none() {
             self.rows = Some(system::rows(table, context.view, context.database, &context.env));
+            if table.name == "pg_prepared_xacts" {
+                context.database.engine().note_prepared_seen(context.transaction);
+            }
         }
         let rows = self.rows.as_ref().expect("set above");
         while let Some(candidate) = rows.get(self.at) {

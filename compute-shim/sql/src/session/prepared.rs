@@ -163,7 +163,9 @@ impl Scope {
         let lsn = self
             .database
             .prepare(transaction, advisory, &preparation, changed)
-            .map_err(|stop| worded(stop, identifier, &self.database))?;
+            .map_err(|stop| worded(stop, identifier, &self.database));
+        let lsn = lsn
+            .inspect_err(|_| self.told_lsn = self.told_lsn.max(self.database.engine().prepared_changed()))?;
         self.told_lsn = self.told_lsn.max(lsn);
         self.view.settings.commit();
         self.end(Ended::Committed);
@@ -171,8 +173,10 @@ impl Scope {
     }
 
     /// The one of this identifier, if this session may end it.
-    fn prepared_transaction(&self, identifier: &str) -> Result<PreparedTransaction> {
+    fn prepared_transaction(&mut self, identifier: &str) -> Result<PreparedTransaction> {
         let mut all = self.engine().prepared_transactions().into_iter();
+        // That it has ended may not be durable yet.
+        self.told_lsn = self.told_lsn.max(self.engine().prepared_changed());
         let found = all.find(|it| it.preparation.identifier == identifier);
         let found = found.ok_or_else(|| missing(identifier))?;
         if found.preparation.database != self.view.catalog().database {
@@ -184,6 +188,7 @@ impl Scope {
 
     fn end_prepared(&mut self, which: &PreparedTransaction, commits: bool) -> Step<()> {
         let ended = self.database.end_prepared(which, commits);
+        self.told_lsn = self.told_lsn.max(self.engine().prepared_changed());
         let lsn = ended.map_err(|stop| worded(stop, &which.preparation.identifier, &self.database))?;
         self.told_lsn = self.told_lsn.max(lsn);
         Ok(())
