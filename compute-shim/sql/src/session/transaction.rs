@@ -5,6 +5,10 @@
 //! what came since the newest savepoint with it (`savepoint.rs`), without one the whole transaction: that is undone at
 //! once and the block stays in state `E`.
 
+mod parts;
+
+pub(super) use parts::Parts;
+
 use super::concurrent_index::Guard;
 use super::savepoint::Savepoints;
 use super::settings::TransactionShown;
@@ -499,42 +503,6 @@ impl Scope {
         Ok(())
     }
 
-    /// The engine's transaction, begun if it was not yet.
-    pub(super) fn engine_and_transaction(&mut self) -> (&Engine, &mut Transaction) {
-        assert!(!matches!(self.status, Status::Idle | Status::Failed), "statements run in a transaction");
-        let engine = self.database.engine();
-        let Modes { isolation, read_only, deferrable, .. } = self.modes;
-        let (process_id, advisory) = (self.view.process_id, &self.effects.advisory);
-        // Within one message the commit before may not be durable yet.
-        let told_lsn = self.told_lsn;
-        let transaction = self.transaction.get_or_insert_with(|| {
-            let mut transaction = engine.begin(isolation, read_only);
-            transaction.set_process_id(process_id);
-            transaction.set_deferrable(deferrable);
-            transaction.follow(told_lsn);
-            engine.begin_advisory(&transaction, advisory);
-            Box::new(transaction)
-        });
-        (engine, transaction)
-    }
-
-    /// The parts that a running statement borrows, apart from each other.
-    pub(super) fn parts(&mut self) -> Parts<'_> {
-        self.engine_and_transaction();
-        let transaction = self.transaction.as_mut().expect("begun above");
-        Parts {
-            database: &self.database,
-            transaction,
-            view: &self.view,
-            changes: self.overlay.as_ref().map_or(&self.no_changes, Overlay::changes),
-            environment: &*self.environment,
-            effects: &mut self.effects,
-            notices: &mut self.notices,
-            transaction_us: self.transaction_us,
-            statement_us: self.statement_us,
-        }
-    }
-
     /// Runs something that executes: a step of an operator, an expression. What may write in a read-only transaction has
     /// been found fit for it.
     pub(super) fn with_execution<R>(
@@ -787,18 +755,4 @@ impl Scope {
         let dependency = self.transaction.as_deref().map_or(Lsn::ZERO, Transaction::dep_lsn);
         self.told_lsn.max(dependency).max(self.catalog_lsn)
     }
-}
-
-/// See [`Scope::parts`].
-pub(super) struct Parts<'a> {
-    pub database: &'a Database,
-    pub transaction: &'a mut Transaction,
-    pub view: &'a SessionView,
-    /// The transaction's definitions.
-    pub changes: &'a Changes,
-    pub environment: &'a dyn Environment,
-    pub effects: &'a mut Effects,
-    pub notices: &'a mut Vec<(Severity, SqlError)>,
-    pub transaction_us: i64,
-    pub statement_us: i64,
 }

@@ -584,11 +584,12 @@ impl Settings {
         self.idle_in_transaction_timeout_ms
     }
 
-    /// Whether plans may use indexes.
+    /// As it is shown.
     pub(crate) fn time_zone_name(&self) -> &str {
         self.get("TimeZone")
     }
 
+    /// Whether plans may use indexes.
     pub(crate) fn direct_routes(&self) -> bool {
         self.direct_routes
     }
