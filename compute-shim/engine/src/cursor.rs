@@ -23,7 +23,7 @@ use crate::undo::status::TxStatus;
 use hexalog_protocol::{Lsn, PageId};
 use std::ops::Bound;
 
-/// Invisible rows stepped over in one call before it yields.
+/// Invisible rows and leaves left behind in one call before it yields.
 const SKIPPED_MAX: u32 = 1_000;
 
 /// Where the row stands that was returned last.
@@ -165,7 +165,15 @@ impl<'e> Access<'e> {
             match slot {
                 Some(slot) if cursor.is_past_end(view.key(slot)) => cursor.finished = true,
                 Some(slot) => return Ok(Some((page, slot))),
-                None => leave_page(cursor, view),
+                None => {
+                    leave_page(cursor, view);
+                    // Who does not read begins anew after a need.
+                    cursor.skipped += u32::from(reader.is_some());
+                    if cursor.skipped >= SKIPPED_MAX {
+                        cursor.skipped = 0;
+                        return Err(Need::Yield.into());
+                    }
+                }
             }
         }
         Ok(None)

@@ -121,3 +121,48 @@ impl Access<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::memory_volume::MemoryVolume;
+    use crate::{Engine, Isolation, Options, RowBuffer, RowRef, Transaction, TreeKind};
+    use hexalog_protocol::geometry::Geometry;
+    use std::sync::Arc;
+
+    /// Found by review, as a race.
+    #[test]
+    fn a_rollback_leaves_the_mark_under_which_a_snapshot_sees_a_row() {
+        let volume = MemoryVolume::new(Geometry { pages_per_group: 64, groups: 4 });
+        let engine =
+            Engine::new(Arc::clone(&volume) as _, Options { frames: 64, undo_streams: 8, snapshots: 8 });
+        volume.run(&engine, || engine.create()).expect("creates");
+        let begin = || {
+            let mut txn = engine.begin(Isolation::RepeatableRead, false);
+            volume.run(&engine, || engine.begin_statement(&mut txn)).expect("begins");
+            txn
+        };
+        let commit = |mut txn: Transaction| {
+            volume.run(&engine, || engine.commit(&mut txn)).expect("commits");
+            volume.advance_vdl(&engine, volume.beyond_vdl());
+        };
+        let mut txn = begin();
+        let tree = volume.run(&engine, || engine.create_tree(&mut txn, TreeKind::Clustered)).expect("a tree");
+        volume.run(&engine, || engine.insert(&mut txn, tree, b"k", RowRef::new(1, b"old"))).expect("inserts");
+        commit(txn);
+        let (mut reader, mut row) = (begin(), RowBuffer::default());
+        let mut deleter = begin();
+        assert_eq!(volume.run(&engine, || engine.get(&mut deleter, tree, b"k", &mut row)), Ok(true));
+        let version = row.version;
+        volume.run(&engine, || engine.delete(&mut deleter, tree, b"k", version, None)).expect("deletes");
+        commit(deleter);
+        let mut over = begin();
+        volume
+            .run(&engine, || engine.insert(&mut over, tree, b"k", RowRef::new(1, b"new")))
+            .expect("inserts");
+        engine.snapshots.overtake(engine.volume.vdl());
+        volume.run(&engine, || engine.abort(&mut over)).expect("rolls back");
+        assert_eq!(volume.run(&engine, || engine.get(&mut reader, tree, b"k", &mut row)), Ok(true));
+        assert_eq!(row.body, b"old");
+        commit(reader);
+    }
+}

@@ -20,6 +20,7 @@ use crate::mini_transaction::MiniTransaction;
 use crate::types::{Budget, SequenceId, TreeId, TxId};
 use crate::undo::{PurgeStop, SPARE_PAGES_KEPT};
 use hexalog_protocol::{Lsn, PageId};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 /// A transaction whose records are being visited.
@@ -49,9 +50,15 @@ struct Dead {
 /// How far purge has come.
 #[derive(Default)]
 pub(crate) struct PurgeState {
-    stream_next: u16,
-    visit: Option<Visit>,
+    stream: u16,
+    /// Steps that it has had in its turn.
+    steps: u32,
+    /// At most one for each stream, and of each no more than a page of records names.
+    visits: BTreeMap<u16, Visit>,
 }
+
+/// Steps in one stream before the next has its turn: a transaction that has deleted much keeps purge from no other.
+const STEPS_PER_TURN: u32 = 16;
 
 impl Engine {
     /// One slice of loser and abort rollback and of purge. False: nothing is left to do.
@@ -90,20 +97,21 @@ impl Engine {
             return Ok(false);
         };
         let mut worked = false;
-        for _ in 0..self.streams().count() {
-            let stream = state.stream_next % self.streams().count();
-            while *steps > 0 && self.operate_alone(|access| access.purge_step(&mut state, stream, horizon))? {
+        // A round over all streams, and what is left of the turn that it begins with.
+        for _ in 0..=self.streams().count() {
+            let stream = state.stream;
+            while state.steps < STEPS_PER_TURN {
+                if *steps == 0 {
+                    return Ok(worked);
+                }
+                if !self.operate_alone(|access| access.purge_step(&mut state, stream, horizon))? {
+                    break;
+                }
                 worked = true;
                 *steps -= 1;
+                state.steps += 1;
             }
-            if *steps == 0 {
-                return Ok(worked);
-            }
-            if state.visit.is_some() {
-                // It waits for a rollback, or for pages to come to rest; the stream is not left before.
-                return Ok(worked);
-            }
-            state.stream_next = stream + 1;
+            (state.stream, state.steps) = ((stream + 1) % self.streams().count(), 0);
         }
         Ok(worked)
     }
@@ -124,15 +132,14 @@ impl Engine {
 impl<'e> Access<'e> {
     /// One step of a stream's purge. False: nothing more can be done in it now.
     fn purge_step(&mut self, state: &mut PurgeState, stream: u16, horizon: Lsn) -> Step<bool> {
-        if state.visit.as_ref().is_some_and(|visit| visit.tx_id.stream() == stream) {
-            return self.visit_step(state);
+        if state.visits.contains_key(&stream) {
+            return self.visit_step(state, stream);
         }
-        assert!(state.visit.is_none(), "a stream is left only when its visit is over");
         if self.advance_known(stream, horizon) {
             return Ok(true);
         }
         if let Some(visit) = self.find_visit(stream, horizon)? {
-            state.visit = Some(visit);
+            state.visits.insert(stream, visit);
             return Ok(true);
         }
         self.free_spare_page(stream)
@@ -198,11 +205,11 @@ impl<'e> Access<'e> {
     }
 
     /// Reads one page of the visited transaction's records, or frees one page, or removes the marks of one leaf, or ends the
-    /// visit.
-    fn visit_step(&mut self, state: &mut PurgeState) -> Step<bool> {
-        let visit = state.visit.as_mut().expect("a visit is under way");
+    /// visit. False: that has to wait for a rollback, or for pages to come to rest.
+    fn visit_step(&mut self, state: &mut PurgeState, stream: u16) -> Step<bool> {
+        let visit = state.visits.get_mut(&stream).expect("a visit is under way");
         if let Some(dead) = visit.dead.last().copied() {
-            let Some(is_free) = self.free_dead(visit.tx_id.stream(), dead)? else {
+            let Some(is_free) = self.free_dead(stream, dead)? else {
                 return Ok(false);
             };
             if is_free {
@@ -217,10 +224,10 @@ impl<'e> Access<'e> {
             self.visit_page(visit)?;
             return Ok(true);
         };
-        let mut stream = self.engine.streams().stream(visit.tx_id.stream()).lock();
-        stream.tail = stream.tail.max(end);
-        drop(stream);
-        state.visit = None;
+        let mut undo = self.engine.streams().stream(stream).lock();
+        undo.tail = undo.tail.max(end);
+        drop(undo);
+        state.visits.remove(&stream);
         Ok(true)
     }
 

@@ -113,6 +113,12 @@ impl Snapshots {
         Lsn(purged)
     }
 
+    /// As a rise does that has looked at the slots before a snapshot was published.
+    #[cfg(test)]
+    pub fn overtake(&self, horizon: Lsn) {
+        self.horizon.fetch_max(horizon.0, Ordering::SeqCst);
+    }
+
     /// How far purge may have gone: no snapshot in use, or to come, is older.
     pub fn purged(&self) -> Lsn {
         Lsn(self.purged.load(Ordering::Acquire))
@@ -169,7 +175,7 @@ mod tests {
         let snapshots = Snapshots::new(2);
         let slot = snapshots.acquire(0).expect("a slot");
         snapshots.slots[slot as usize].store(9 + 2, Ordering::SeqCst);
-        snapshots.horizon.store(12, Ordering::SeqCst);
+        snapshots.overtake(Lsn(12));
         assert_eq!(snapshots.raise_horizon(&*volume), snapshots.lowest(volume.vdl()));
         assert!(snapshots.purged() <= Lsn(9) && snapshots.horizon() == Lsn(12));
     }

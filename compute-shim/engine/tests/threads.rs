@@ -2,11 +2,10 @@
 
 mod harness;
 
-use harness::{Node, Random};
+use harness::{Node, Random, drive};
 use hexalog_engine::*;
 use hexalog_protocol::geometry::Geometry;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::Waker;
 
 const ACCOUNTS: u32 = 200;
 const THREADS: u64 = 4;
@@ -14,22 +13,6 @@ const TRANSFERS: u64 = 400;
 
 fn balance(row: &RowBuffer) -> i64 {
     i64::from_le_bytes(row.body[..8].try_into().expect("eight bytes"))
-}
-
-/// Drives a call from one of several threads: whoever waits pumps the volume.
-fn drive<T>(node: &Node, mut step: impl FnMut(&Engine) -> Step<T>) -> Result<T, EngineError> {
-    loop {
-        match step(&node.engine) {
-            Ok(answer) => return Ok(answer),
-            Err(Stop::Fail(error)) => return Err(error),
-            Err(Stop::Need(need)) => {
-                while !node.engine.poll_need(&need, Waker::noop()) {
-                    node.volume.pump(&node.engine);
-                    std::thread::yield_now();
-                }
-            }
-        }
-    }
 }
 
 fn add(

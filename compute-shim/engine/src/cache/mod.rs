@@ -357,6 +357,13 @@ impl Cache {
         self.holds(frame, page, latch.as_ref()).then_some(latch)
     }
 
+    /// Whether somebody has latched a page, which is resident.
+    #[cfg(test)]
+    pub fn is_latched(&self, page: PageId) -> bool {
+        let frame = self.shard(page).lock()[&page].frame;
+        self.frame(frame).latch.try_write().is_none()
+    }
+
     fn holds(&self, frame: u32, page: PageId, image: Option<&Page>) -> bool {
         let registered = self.frame(frame).page.load(Ordering::Relaxed) == page.0;
         match image {

@@ -196,3 +196,59 @@ fn at_level<'e>(page: ExclusivePage<'e>, seek: Seek<'_>, tree: TreeId, level: u8
         Next::Down { .. } => unreachable!("at its level already"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Engine;
+    use crate::memory_volume::MemoryVolume;
+    use crate::types::{Isolation, Options, RowRef, TreeKind};
+    use hexalog_protocol::geometry::Geometry;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    /// Between the two latches a merge could empty the leaf and give its page away.
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a test with threads, which wait for each other")]
+    fn a_parent_is_let_go_of_when_its_child_is_latched() {
+        let volume = MemoryVolume::new(Geometry { pages_per_group: 64, groups: 4 });
+        let options = Options { frames: 64, undo_streams: 8, snapshots: 8 };
+        let engine = Engine::new(Arc::clone(&volume) as _, options);
+        volume.run(&engine, || engine.create()).expect("creates");
+        let mut txn = engine.begin(Isolation::ReadCommitted, false);
+        volume.run(&engine, || engine.begin_statement(&mut txn)).expect("begins");
+        let tree = volume.run(&engine, || engine.create_tree(&mut txn, TreeKind::Clustered)).expect("a tree");
+        for key in 0..20u8 {
+            volume
+                .run(&engine, || engine.insert(&mut txn, tree, &[key], RowRef::new(1, &[key; 600])))
+                .expect("inserts");
+        }
+        for writes in [false, true] {
+            let mut access = Access::new(&engine);
+            let leaf = access.leaf_exclusive(tree, &[3]).expect("is cached");
+            assert!(leaf.id != tree.0 && !engine.cache.is_latched(tree.0));
+            std::thread::scope(|scope| {
+                let other = scope.spawn(|| {
+                    let mut access = Access::new(&engine);
+                    match writes {
+                        true => access.leaf_exclusive(tree, &[3]).map(|leaf| leaf.id),
+                        false => access.leaf_shared(tree, Seek::At(&[3]), None).map(|leaf| leaf.id),
+                    }
+                });
+                let begun = Instant::now();
+                let mut held = 0;
+                // One who did not hold it would be seen with it once, on the way by.
+                while held < 20 {
+                    assert!(begun.elapsed() < Duration::from_secs(20), "the root is not held");
+                    std::thread::sleep(Duration::from_millis(1));
+                    held = if engine.cache.is_latched(tree.0) { held + 1 } else { 0 };
+                }
+                let id = leaf.id;
+                drop(leaf);
+                assert_eq!(other.join().expect("does not panic"), Ok(id));
+            });
+            assert!(!engine.cache.is_latched(tree.0));
+        }
+        volume.run(&engine, || engine.abort(&mut txn)).expect("ends");
+    }
+}

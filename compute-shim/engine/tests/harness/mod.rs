@@ -9,7 +9,7 @@ use hexalog_protocol::geometry::Geometry;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::Wake;
+use std::task::{Wake, Waker};
 
 /// An engine and its volume.
 #[derive(Clone)]
@@ -194,6 +194,22 @@ impl Node {
             self.make_durable();
             if !self.run(|| self.engine.background(Budget::default())).expect("background work") {
                 return;
+            }
+        }
+    }
+}
+
+/// Drives a call from one of several threads: whoever waits pumps the volume.
+pub fn drive<T>(node: &Node, mut step: impl FnMut(&Engine) -> Step<T>) -> Result<T, EngineError> {
+    loop {
+        match step(&node.engine) {
+            Ok(answer) => return Ok(answer),
+            Err(Stop::Fail(error)) => return Err(error),
+            Err(Stop::Need(need)) => {
+                while !node.engine.poll_need(&need, Waker::noop()) {
+                    node.volume.pump(&node.engine);
+                    std::thread::yield_now();
+                }
             }
         }
     }
