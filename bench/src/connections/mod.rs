@@ -93,13 +93,13 @@ impl Driver<'_> {
     fn connect(&mut self, count: usize) -> Result<(Vec<usize>, Connected), String> {
         let options = self.options;
         let mut first = Vec::new();
-        wire::startup(&mut first, &options.user, &options.dbname, "hexalog-bench");
+        wire::startup(&mut first, &options.server.user, &options.server.dbname, "hexalog-bench");
         let (mut begun, mut ready) = (BTreeMap::new(), Vec::new());
         let (start, mut latency, mut asked) = (Instant::now(), Latency::default(), 0);
         while asked < count || !begun.is_empty() {
             while asked < count && begun.len() < options.starting {
                 let now = Instant::now();
-                begun.insert(self.sockets.connect(options.connect, &first)?, now);
+                begun.insert(self.sockets.connect(options.server.connect, &first)?, now);
                 asked += 1;
             }
             for Arrival { socket, what } in self.arrivals("a new session is not ready")? {

@@ -1,22 +1,16 @@
 //! What `hexalog-bench connections` can be told.
 
+use crate::options::server::Server;
 use crate::options::value::time;
 use clap::{Args, ValueEnum};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Options of the driver of many connections.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Address of the server.
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5433")]
-    pub connect: SocketAddr,
-    /// Role to act as; one that is let in without a password.
-    #[arg(long, value_name = "NAME", default_value = "postgres")]
-    pub user: String,
-    /// Database.
-    #[arg(long, value_name = "NAME", default_value = "postgres")]
-    pub dbname: String,
+    /// Which server.
+    #[command(flatten)]
+    pub server: Server,
     /// Connections that ask all the time, each anew once it has its answer.
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub active: usize,

@@ -5,6 +5,7 @@
 
 pub mod command_line;
 pub mod job_file;
+pub mod server;
 pub mod table;
 pub mod value;
 

@@ -3,6 +3,7 @@
 use super::options::Options;
 use super::rows::Part;
 use super::schema;
+use crate::options::server::Server;
 use hexalog_sql_client::{ClientError, Connection, Event, Row};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -39,7 +40,7 @@ pub fn load(options: &Options) -> Result<(), String> {
 
 /// Connects as the options say.
 pub fn connect(options: &Options) -> Result<Connection, String> {
-    let Options { connect, user, dbname, .. } = options;
+    let Server { connect, user, dbname } = &options.server;
     let connected = Connection::connect(*connect, user, dbname, "hexalog-bench", Some(CONNECT_MAX));
     connected.map_err(|error| format!("{connect}: {error}"))
 }

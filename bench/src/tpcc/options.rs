@@ -1,9 +1,9 @@
 //! What `hexalog-bench tpcc` can be told.
 
+use crate::options::server::Server;
 use crate::options::value::time;
 use crate::report::Form;
 use clap::{Args, ValueEnum};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Options of the TPC-C driver.
@@ -12,15 +12,9 @@ pub struct Options {
     /// load: make the tables anew, fill them, check them; run: terminals, then a check; check: the consistency conditions alone.
     #[arg(value_enum)]
     pub action: Action,
-    /// Address of the server.
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5433")]
-    pub connect: SocketAddr,
-    /// Role to act as; one that is let in without a password.
-    #[arg(long, value_name = "NAME", default_value = "postgres")]
-    pub user: String,
-    /// Database; its tables of TPC-C's names are replaced by load.
-    #[arg(long, value_name = "NAME", default_value = "postgres")]
-    pub dbname: String,
+    /// Which server. Load replaces the tables of TPC-C's names.
+    #[command(flatten)]
+    pub server: Server,
     /// Warehouses; a run takes what was loaded.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub warehouses: u32,

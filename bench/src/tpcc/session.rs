@@ -83,8 +83,8 @@ pub struct Session {
 impl Session {
     /// Connects and prepares all statements.
     pub async fn start(options: &Options) -> Result<Session, Failure> {
-        let lost = |error: std::io::Error| Failure::Lost(format!("{}: {error}", options.connect));
-        let stream = TcpStream::connect(options.connect).await.map_err(lost)?;
+        let lost = |error: std::io::Error| Failure::Lost(format!("{}: {error}", options.server.connect));
+        let stream = TcpStream::connect(options.server.connect).await.map_err(lost)?;
         stream.set_nodelay(true).map_err(lost)?;
         let mut session = Session {
             stream,
@@ -96,7 +96,7 @@ impl Session {
             status: b'I',
         };
         let mut first = Vec::new();
-        wire::startup(&mut first, &options.user, &options.dbname, "hexalog-bench tpcc");
+        wire::startup(&mut first, &options.server.user, &options.server.dbname, "hexalog-bench tpcc");
         session.exchange(&first).await?;
         let mut prepare = Vec::new();
         for (name, text) in statements::all(options.isolation) {
