@@ -398,6 +398,26 @@ fn a_plan_is_shared_by_sessions_that_mean_the_same() {
     assert_eq!(seen, [["2026-07-01 12:00:00+00"], ["2026-07-01 12:00:00+02"]]);
 }
 
+/// What a session is, and how it shows values, is no part of a plan that others have made.
+#[test]
+fn a_shared_plan_says_nothing_of_who_made_it() {
+    let cluster = Cluster::new();
+    let (mut first, mut second) = (cluster.connect(), cluster.connect());
+    second.query("SET work_mem = 65; SET application_name = other; SET IntervalStyle = iso_8601");
+    for (text, parameter, expected) in [
+        ("SELECT current_setting($1)", "work_mem", ["4MB", "65kB"]),
+        ("SELECT current_setting($1)", "application_name", ["", "other"]),
+        ("SELECT $1::interval::text", "1 day", ["1 day", "P1D"]),
+    ] {
+        let seen = [&mut first, &mut second]
+            .map(|client| client.extended(text, &[Some(parameter)]).expect("runs").lines());
+        assert_eq!(seen, expected.map(|line| [line]), "{text}");
+    }
+    let seen = [&mut first, &mut second]
+        .map(|client| client.extended("SELECT pg_backend_pid()", &[]).expect("runs").lines());
+    assert_ne!(seen[0], seen[1]);
+}
+
 /// Runs statement `p` for key 1.
 fn execute_prepared(client: &mut Client<'_>) -> Vec<String> {
     client.session.bind("", "p", &[], &[Some(b"1")], &[]).expect("binds");
