@@ -206,7 +206,7 @@ fn prepared_transactions_outlive_compute() {
     cluster.sql("begin; select * from t where id = 3 for update; prepare transaction 'locks'");
     cluster.kill("compute");
     for round in 0..2 {
-        start_compute(&mut cluster, &arguments, "3 prepared transactions hold their locks");
+        start_compute(&mut cluster, &arguments, "COMMIT PREPARED or ROLLBACK PREPARED: 3;");
         wait_until(COMMAND_MAX, "the first answer", || cluster.psql("select 1").is_ok());
         assert_eq!(
             cluster.sql("select string_agg(gid, ' ' order by gid) from pg_prepared_xacts"),
