@@ -324,7 +324,7 @@ pub fn membership(group: &GroupMembers, nodes: &[NodeRecord]) -> Result<Membersh
         Ok(Member { segment: record.segment, node: record.node, az, address })
     };
     let members = group.members.iter().map(member).collect::<Result<_, MetadataError>>()?;
-    Ok(Membership { epoch: group.membership_epoch, members })
+    Ok(Membership::of(group.membership_epoch, members))
 }
 
 /// Names of all availability zones, sorted: a zone's number is its place here.

@@ -20,7 +20,7 @@ pub const FRAME_HEADER_BYTES: usize = 24;
 /// answers an epoch bump with (65,536 records at up to ten bytes each, in practice one).
 pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// The version that this code speaks; `Hello` names the lowest and highest of each side.
-pub const PROTOCOL_VERSION: u16 = 6;
+pub const PROTOCOL_VERSION: u16 = 7;
 
 /// A frame taken from a receive buffer: checked, message still encoded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -58,6 +58,11 @@ id!(
 id!(
     /// Counts the changes of one group's member set. Fences an old member.
     MembershipEpoch(u64), "membership{}");
+
+impl MembershipEpoch {
+    /// Of a group whose members never changed.
+    pub const FIRST: MembershipEpoch = MembershipEpoch(1);
+}
 id!(
     /// Counts the changes of a volume's layout of groups.
     GeometryEpoch(u64), "geometry{}");

@@ -18,6 +18,7 @@ pub mod geometry;
 pub mod history;
 pub mod ids;
 pub mod image;
+pub mod membership;
 pub mod message;
 pub mod mtr;
 pub mod page;

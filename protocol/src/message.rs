@@ -103,6 +103,9 @@ messages! {
     /// Makes a segment anew that was there before and is not known here any more: it counts for nothing until it has got all
     /// from its peers. The base LSN says nothing.
     22 RestoreSegment(CreateSegment),
+    /// Asks for the members of a group, answered by [`SetMembership`]. A peer that was refused under older ones asks: who was away
+    /// while they changed, and who is none of them any more.
+    23 FetchMembership(SegmentName),
 }
 
 /// Appends the answer to a read to `out`: the frame that [`Message::PageImage`] makes of the image as it is sealed for the wire.

@@ -33,7 +33,9 @@ fn membership() -> Membership {
         az: 1,
         address: address.parse::<SocketAddr>().expect("an address"),
     };
-    Membership { epoch: MEMBERS, members: vec![member(7, "10.0.0.1:7000"), member(8, "[::1]:7001")] }
+    let members = vec![member(7, "10.0.0.1:7000"), member(8, "[::1]:7001")];
+    let candidates = vec![Candidate { slot: 1, member: member(9, "10.0.0.2:7000") }];
+    Membership { epoch: MEMBERS, members, candidates }
 }
 
 fn head() -> WriterHead {
@@ -78,7 +80,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// What follows the header of a frame, by kind. `aa` sixteen times is the volume.
-const GOLDEN: [&str; 22] = [
+const GOLDEN: [&str; 23] = [
     // Hello
     "01000400026964",
     // Welcome
@@ -91,7 +93,7 @@ const GOLDEN: [&str; 22] = [
     // CreateSegment
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa020000000700000000000000400000000000000004000000000000000c0000000000\
      000003000000000000000207000000000000000700000001040a000001581b08000000000000000800000001060000000000\
-     0000000000000000000001591b",
+     0000000000000000000001591b010109000000000000000900000001040a000002581b",
     // Write
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa050000000000000055000000000000001e0000000000000014000000000000006300\
      00000000000001020000001f00000000000000030000000000000002000000010000001f000000000000001e000000000000\
@@ -128,7 +130,7 @@ const GOLDEN: [&str; 22] = [
      00000005000000adc740fd0050000301",
     // SetMembership
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa0200000003000000000000000207000000000000000700000001040a000001581b08\
-     0000000000000008000000010600000000000000000000000000000001591b",
+     0000000000000008000000010600000000000000000000000000000001591b010109000000000000000900000001040a000002581b",
     // StatusQuery
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     // Status
@@ -145,7 +147,9 @@ const GOLDEN: [&str; 22] = [
     // RestoreSegment
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa020000000700000000000000400000000000000004000000000000000c0000000000\
      000003000000000000000207000000000000000700000001040a000001581b08000000000000000800000001060000000000\
-     0000000000000000000001591b",
+     0000000000000000000001591b010109000000000000000900000001040a000002581b",
+    // FetchMembership
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa02000000",
 ];
 
 /// One of each kind, in the order of the kinds.
@@ -287,6 +291,7 @@ fn samples<'a>(entries: &'a [u8], batches: &'a [u8]) -> Vec<Message<'a>> {
         Message::HydratePull(hydrate),
         Message::HydratePages(pages),
         Message::RestoreSegment(create),
+        Message::FetchMembership(SegmentName { volume, group }),
     ]
 }
 
@@ -298,8 +303,8 @@ fn with_samples(check: impl Fn(&Message<'_>)) {
 }
 
 #[test]
-fn golden_bytes_version_6() {
-    assert_eq!(PROTOCOL_VERSION, 6);
+fn golden_bytes_version_7() {
+    assert_eq!(PROTOCOL_VERSION, 7);
     with_samples(|message| {
         let mut bytes = Vec::new();
         message.encode(0x0102, &mut bytes);
@@ -339,9 +344,9 @@ fn every_kind_round_trips_and_cuts_and_additions_are_refused() {
             assert_eq!(Message::decode(&frame).is_ok(), is_read, "kind {}, {length} bytes", message.kind());
         }
     });
-    assert_eq!(*kinds.borrow(), (1..=22).collect::<Vec<u16>>(), "every kind has a sample");
+    assert_eq!(*kinds.borrow(), (1..=23).collect::<Vec<u16>>(), "every kind has a sample");
     let mut unknown = Vec::new();
-    write_frame(&mut unknown, 23, 1, |_| {});
+    write_frame(&mut unknown, 24, 1, |_| {});
     assert!(Message::decode(&read_frame(&unknown).expect("valid").expect("whole")).is_err());
 }
 

@@ -58,7 +58,7 @@ struct Driver<L> {
 /// Runs the volume until it is fenced or closed. Spawn it on worker 0's loop: there a commit needs no wake across
 /// threads.
 pub async fn drive<L: Listener>(handle: Handle, listener: L) -> End {
-    let links = handle.client().config().groups.iter().flat_map(|group| &group.members).count();
+    let links = handle.client().config().groups.iter().flat_map(|group| group.everyone()).count();
     let sockets = (0..links).map(|_| Socket::Idle).collect();
     let mut driver = Driver { handle, listener, sockets, effects: Effects::default() };
     let mut sleep = pin!(sleep_until(Instant::now()));
@@ -164,6 +164,9 @@ impl<L: Listener> Driver<L> {
         for effect in std::mem::take(&mut self.effects.list) {
             match effect {
                 Effect::Connect(link, address) => {
+                    if link.0 >= self.sockets.len() {
+                        self.sockets.resize_with(link.0 + 1, || Socket::Idle);
+                    }
                     let attempt = async move {
                         match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
                             Ok(result) => result,
@@ -174,7 +177,11 @@ impl<L: Listener> Driver<L> {
                     // Polled at once, so that its waker is registered.
                     self.handle.kick();
                 }
-                Effect::Disconnect(link) => self.sockets[link.0] = Socket::Idle,
+                Effect::Disconnect(link) => {
+                    if let Some(socket) = self.sockets.get_mut(link.0) {
+                        *socket = Socket::Idle;
+                    }
+                }
                 Effect::Page { page, read_point, image, from } => {
                     self.listener.page(page, read_point, image, from);
                 }

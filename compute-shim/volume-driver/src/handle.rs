@@ -184,7 +184,7 @@ mod tests {
             geometry: Geometry { pages_per_group: 16, groups: 1 },
             geometry_epoch: GeometryEpoch(1),
             quorum: QuorumModel::FOUR_OF_SIX,
-            groups: vec![Membership { epoch: MembershipEpoch(1), members: members.collect() }],
+            groups: vec![Membership::of(MembershipEpoch(1), members.collect())],
             lal: Lal { records: 64, bytes: 1 << 20 },
         };
         let writer = WriterId { epoch: VolumeEpoch(1), incarnation: Incarnation(1) };

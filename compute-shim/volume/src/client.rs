@@ -9,6 +9,7 @@
 
 mod answering;
 mod confirming;
+pub mod members;
 mod reading;
 mod recovery;
 mod room;
@@ -61,8 +62,12 @@ enum Request {
     Join,
     /// Told who the members are and where.
     Members,
+    /// Told that they have changed.
+    ChangedMembers,
     /// Told of a segment that it should have.
     Name,
+    /// Told of the segment that is to take a member's place.
+    Candidate,
     Status,
     /// A status asked for only to learn whether the epoch still stands.
     Contact {
@@ -83,9 +88,9 @@ enum Request {
 pub struct GroupStatus {
     /// The group.
     pub group: GroupId,
-    /// SCL by slot, where known.
+    /// SCL by slot, where known; of candidates too, behind the members.
     pub scls: Vec<Option<Lsn>>,
-    /// Members that can be written to now.
+    /// Members that can be written to now, with the candidates for their places.
     pub members_up: usize,
     /// PGCL.
     pub pgcl: Lsn,
@@ -135,6 +140,8 @@ pub struct Client {
     reader_vdl: Lsn,
     log_was_full: bool,
     room: Room,
+    /// Groups whose members have changed since the last flush.
+    changed: BTreeMap<GroupId, members::Change>,
     /// Last time at which a recovery read quorum of one group answered under our epoch.
     quorum_contact_us: u64,
     contact_us: Vec<u64>,
@@ -170,7 +177,7 @@ impl Client {
         let tails = vec![Lsn::ZERO; config.groups.len()];
         Client {
             log: Log::new(config.geometry, config.lal, Lsn::ZERO, &tails),
-            durability: Durability::new(config.quorum, Lsn::ZERO, &tails),
+            durability: Durability::of(&config, Lsn::ZERO, &tails),
             contact_us: vec![0; links.len()],
             wants_contact: false,
             routes,
@@ -185,6 +192,7 @@ impl Client {
             reader_vdl: Lsn::ZERO,
             log_was_full: false,
             room: Room::Ample,
+            changed: BTreeMap::new(),
             quorum_contact_us: 0,
             counters: Counters::default(),
             config,
@@ -330,6 +338,7 @@ impl Client {
         self.send_reads(now, effects);
         self.send_contact_queries(now, effects);
         if self.is_writing() {
+            self.tell_changes(effects);
             self.send_frames(now, effects);
         }
         self.invariants();
@@ -359,7 +368,9 @@ impl Client {
     fn connect_links(&mut self, now: Now, effects: &mut Effects) {
         for index in self.routes.links() {
             let link = &mut self.links[index.0];
-            if matches!(link.state, LinkState::Down { retry_at_us } if retry_at_us <= now.monotonic_us) {
+            let is_due =
+                matches!(link.state, LinkState::Down { retry_at_us } if retry_at_us <= now.monotonic_us);
+            if is_due && link.is_wanted() {
                 link.state = LinkState::Connecting;
                 effects.list.push(Effect::Connect(index, link.address));
             } else if link.is_overdue(now, FRAME_OVERDUE_US) {
@@ -472,7 +483,8 @@ impl Client {
                     scls: (0..links.len())
                         .map(|slot| self.durability.scl(group, crate::config::Slot(slot)))
                         .collect(),
-                    members_up: links.iter().filter(|link| self.links[link.0].is_up()).count(),
+                    members_up: self.config.groups[index]
+                        .count_in_every_set(|slot| self.links[links[slot].0].is_up()),
                     pgcl: self.durability.pgcl(group),
                     tail: self.durability.tail(group),
                 }

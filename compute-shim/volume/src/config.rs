@@ -49,7 +49,7 @@ pub struct VolumeConfig {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct LinkIndex(pub usize);
 
-/// Which member of a group: its place in the member list.
+/// Which member of a group: its place in the member list, or behind that in the list of candidates.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Slot(pub usize);
 
@@ -62,8 +62,10 @@ pub struct Routes {
     pub nodes: Vec<NodeId>,
     /// Per link: the groups that have a member there, and which one.
     pub groups_of_link: Vec<Vec<(GroupId, Slot)>>,
-    /// Per group, per slot: the link.
+    /// Per group, per slot: the link. Candidates come behind the members.
     pub links_of_group: Vec<Vec<LinkIndex>>,
+    /// How many of a group's slots are members'.
+    members: usize,
 }
 
 impl Routes {
@@ -79,20 +81,37 @@ impl Routes {
             nodes: Vec::new(),
             groups_of_link: Vec::new(),
             links_of_group: Vec::new(),
+            members: usize::from(config.quorum.members),
         };
         for (group, membership) in config.groups.iter().enumerate() {
-            assert_eq!(membership.members.len(), usize::from(config.quorum.members));
-            let group = GroupId(group as u32);
-            let mut links = Vec::with_capacity(membership.members.len());
-            for (slot, member) in membership.members.iter().enumerate() {
-                let link = routes.link_at(member.address, member.node);
-                assert!(!links.contains(&link), "{group:?} has two members on {}", member.address);
-                routes.groups_of_link[link.0].push((group, Slot(slot)));
-                links.push(link);
-            }
-            routes.links_of_group.push(links);
+            routes.links_of_group.push(Vec::new());
+            routes.set_members(GroupId(group as u32), membership);
         }
         routes
+    }
+
+    /// A group has these members and candidates now. Links keep their numbers; one may be left that serves nothing.
+    ///
+    /// # Panics
+    /// As [`Routes::new`].
+    pub fn set_members(&mut self, group: GroupId, membership: &Membership) {
+        assert_eq!(membership.members.len(), self.members);
+        for groups in &mut self.groups_of_link {
+            groups.retain(|(other, _)| *other != group);
+        }
+        let mut links = Vec::with_capacity(membership.members.len());
+        for (slot, member) in membership.everyone().enumerate() {
+            let link = self.link_at(member.address, member.node);
+            assert!(!links.contains(&link), "{group:?} has two members on {}", member.address);
+            self.groups_of_link[link.0].push((group, Slot(slot)));
+            links.push(link);
+        }
+        self.links_of_group[group.0 as usize] = links;
+    }
+
+    /// The links of a group's members, candidates left out, in slot order.
+    pub fn members_of_group(&self, group: GroupId) -> &[LinkIndex] {
+        &self.links_of_group[group.0 as usize][..self.members]
     }
 
     fn link_at(&mut self, address: SocketAddr, node: NodeId) -> LinkIndex {

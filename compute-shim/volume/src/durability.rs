@@ -1,9 +1,10 @@
 //! Who has what: SCL of every member, PGCL of every group, VCL and VDL of the volume.
 
-use crate::config::Slot;
+use crate::config::{Slot, VolumeConfig};
 use crate::log::Log;
 use alloc::vec;
 use alloc::vec::Vec;
+use hexalog_protocol::message::Membership;
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{GroupId, Lsn};
 
@@ -13,6 +14,8 @@ const MEMBERS_MAX: usize = 8;
 struct GroupProgress {
     /// By slot; `None` until the member has reported under the current epoch.
     scls: Vec<Option<Lsn>>,
+    /// Of each candidate the slot of the member that it is to replace.
+    replaced: Vec<Slot>,
     /// What so many SCLs reach as are counted now, and not below the tail.
     pgcl: Lsn,
     /// The group's last record <= VDL.
@@ -23,9 +26,16 @@ impl GroupProgress {
     /// True if PGCL moved.
     fn count(&mut self, quorum: QuorumModel) -> bool {
         // On the stack: this runs for every acknowledgement.
+        let members = usize::from(quorum.members);
+        let mut of_slots = [None; MEMBERS_MAX];
+        of_slots[..members].copy_from_slice(&self.scls[..members]);
+        // Both sets are in force: a slot that changes has what both who may hold it have.
+        for (replaced, scl) in self.replaced.iter().zip(&self.scls[members..]) {
+            of_slots[replaced.0] = of_slots[replaced.0].min(*scl);
+        }
         let mut scls = [Lsn::ZERO; MEMBERS_MAX];
         let mut count = 0;
-        for scl in self.scls.iter().flatten() {
+        for scl in of_slots.iter().flatten() {
             scls[count] = *scl;
             count += 1;
         }
@@ -54,11 +64,36 @@ impl Durability {
             .iter()
             .map(|tail| GroupProgress {
                 scls: vec![None; usize::from(quorum.members)],
+                replaced: Vec::new(),
                 pgcl: *tail,
                 tail: *tail,
             })
             .collect();
         Durability { quorum, groups, vcl: vdl, vdl }
+    }
+
+    /// The same for a volume whose members nothing is known of.
+    pub fn of(config: &VolumeConfig, vdl: Lsn, tails: &[Lsn]) -> Durability {
+        let mut durability = Durability::new(config.quorum, vdl, tails);
+        for (index, membership) in config.groups.iter().enumerate() {
+            let scls = membership.everyone().map(|_| None).collect();
+            durability.set_members(GroupId(index as u32), membership, scls);
+        }
+        durability
+    }
+
+    /// A group has these members and candidates now, of which `scls` is known by slot. What is not durable yet may be at fewer of
+    /// the sets now in force than it was at those before.
+    pub fn set_members(&mut self, group: GroupId, membership: &Membership, scls: Vec<Option<Lsn>>) {
+        assert_eq!(scls.len(), membership.everyone().count());
+        let progress = &mut self.groups[group.0 as usize];
+        progress.scls = scls;
+        progress.replaced =
+            membership.candidates.iter().map(|candidate| Slot(usize::from(candidate.slot))).collect();
+        if progress.count(self.quorum) {
+            // Until the chain is walked again.
+            self.vcl = self.vdl;
+        }
     }
 
     /// A member reported its SCL under the current epoch. True if the group's PGCL moved.

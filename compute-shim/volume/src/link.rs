@@ -28,6 +28,8 @@ pub const FRAMES_IN_FLIGHT_MAX: usize = 2;
 pub const FRAME_BATCH_BYTES_MAX: usize = 256 * 1024;
 /// A notice goes when VDL moved and no frame told it for this long.
 const NOTICE_AFTER_US: u64 = 20_000;
+/// A member whose state is lost is told its group's tail this often: it may have heard nothing while it did not know who writes.
+const LOST_NOTICE_US: u64 = 100_000;
 /// First wait before a connection is tried again; doubles up to the second.
 const RETRY_US_MIN: u64 = 20_000;
 const RETRY_US_MAX: u64 = 500_000;
@@ -133,6 +135,36 @@ impl Link {
             room: Room::Ample,
             read_latency: ReadLatency::default(),
         }
+    }
+
+    /// A group's members have changed: from the next frame on what is sent of it is under that epoch, and the member here stands at
+    /// this slot, or nobody does. A candidate gets nothing before it tells that it has got what stood before.
+    pub fn set_served(
+        &mut self,
+        group: GroupId,
+        slot: Option<Slot>,
+        membership_epoch: MembershipEpoch,
+        is_new: bool,
+    ) {
+        let Some(slot) = slot else { return self.served.retain(|served| served.group != group) };
+        match self.served.iter_mut().find(|served| served.group == group).filter(|_| !is_new) {
+            Some(served) => (served.slot, served.membership_epoch) = (slot, membership_epoch),
+            None => {
+                self.served.retain(|served| served.group != group);
+                let tail_acknowledged = None;
+                self.served.push(Served { group, slot, membership_epoch, tail_acknowledged, is_lost: true });
+            }
+        }
+    }
+
+    /// Whether it serves a member or candidate of this group.
+    pub fn serves(&self, group: GroupId) -> bool {
+        self.served.iter().any(|served| served.group == group)
+    }
+
+    /// Whether it serves anything: a link that does not is told nothing more, and not made again.
+    pub fn is_wanted(&self) -> bool {
+        !self.served.is_empty()
     }
 
     /// The groups that have a member here.
@@ -243,9 +275,17 @@ impl Link {
 
     /// Whether there is something to tell and nothing has told it for a while.
     fn notice_is_due(&self, head: &WriterHead, now: Now) -> bool {
+        let after_us = self.notice_after_us(head);
         self.in_flight.is_empty()
-            && (head.vdl > self.vdl_acknowledged || head.pgmrpl > self.pgmrpl_acknowledged)
-            && now.monotonic_us >= self.last_frame_us + NOTICE_AFTER_US
+            && after_us.is_some_and(|after| now.monotonic_us >= self.last_frame_us + after)
+    }
+
+    /// How long after the last frame there is something to tell without a batch.
+    fn notice_after_us(&self, head: &WriterHead) -> Option<u64> {
+        if head.vdl > self.vdl_acknowledged || head.pgmrpl > self.pgmrpl_acknowledged {
+            return Some(NOTICE_AFTER_US);
+        }
+        self.served.iter().any(|served| served.is_lost).then_some(LOST_NOTICE_US)
     }
 
     /// Where to go on with a member whose cursor is lost or has left the ring: at the first batch that it lacks. A group
@@ -273,7 +313,7 @@ impl Link {
         now: Now,
         out: &mut dyn FnMut(&Message<'_>),
     ) -> bool {
-        if !self.has_room(now) {
+        if !self.has_room(now) || !self.is_wanted() {
             return false;
         }
         let mut entries = Vec::new();
@@ -300,7 +340,10 @@ impl Link {
         let tails: Vec<(GroupId, Lsn)> = self
             .served
             .iter()
-            .filter(|served| served.tail_acknowledged.is_none_or(|told| durability.tail(served.group) > told))
+            .filter(|served| {
+                served.is_lost
+                    || served.tail_acknowledged.is_none_or(|told| durability.tail(served.group) > told)
+            })
             .map(|served| (served.group, durability.tail(served.group)))
             .collect();
         let head = WriterHead { tails: tails.clone(), ..head.clone() };
@@ -321,13 +364,11 @@ impl Link {
     /// When [`Link::fill_frame`] or a reconnect may have something to do without any event.
     pub fn next_deadline_us(&self, head: &WriterHead, now: Now) -> Option<u64> {
         match self.state {
+            _ if !self.is_wanted() => None,
             LinkState::Down { retry_at_us } => Some(retry_at_us),
             LinkState::Streaming if self.paused_until_us > now.monotonic_us => Some(self.paused_until_us),
-            LinkState::Streaming
-                if self.in_flight.is_empty()
-                    && (head.vdl > self.vdl_acknowledged || head.pgmrpl > self.pgmrpl_acknowledged) =>
-            {
-                Some(self.last_frame_us + NOTICE_AFTER_US)
+            LinkState::Streaming if self.in_flight.is_empty() => {
+                self.notice_after_us(head).map(|after| self.last_frame_us + after)
             }
             _ => None,
         }

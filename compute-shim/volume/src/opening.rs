@@ -57,8 +57,7 @@ pub struct Answers {
 impl Answers {
     /// None yet.
     pub fn new(config: &VolumeConfig) -> Answers {
-        let members = usize::from(config.quorum.members);
-        Answers { answers: config.groups.iter().map(|_| vec![None; members]).collect() }
+        Answers { answers: config.groups.iter().map(|group| vec![None; group.everyone().count()]).collect() }
     }
 
     /// Whether an answer is one to this opener's bump. One under another membership epoch is not: answers counted
@@ -80,12 +79,14 @@ impl Answers {
         self.answers[group.0 as usize][slot.0].take()
     }
 
-    /// Whether every group has its quorum of answers.
+    /// Whether every group has its quorum of answers: in every set of members that is in force, and enough of those members that
+    /// count for what was durable before may be believed.
     pub fn suffice(&self, config: &VolumeConfig) -> bool {
-        self.answers.iter().all(|group| {
-            let bumped = group.iter().flatten().count();
-            let undamaged = group.iter().flatten().filter(|answer| is_undamaged(answer)).count();
-            bumped >= usize::from(config.quorum.write) && undamaged >= usize::from(config.quorum.read)
+        (0..self.answers.len()).all(|group| {
+            let group = GroupId(group as u32);
+            let undamaged = self.members(config, group).filter(|answer| is_undamaged(answer)).count();
+            self.count(config, group) >= usize::from(config.quorum.write)
+                && undamaged >= usize::from(config.quorum.read)
         })
     }
 
@@ -97,11 +98,9 @@ impl Answers {
     /// The first group that has no quorum of answers, and how many it has.
     pub fn lacking(&self, config: &VolumeConfig) -> Option<(GroupId, usize)> {
         let write = usize::from(config.quorum.write);
-        let counts = self.answers.iter().map(|group| group.iter().flatten().count());
-        counts
-            .enumerate()
-            .find(|(_, count)| *count < write)
-            .map(|(group, count)| (GroupId(group as u32), count))
+        let groups = (0..self.answers.len()).map(|group| GroupId(group as u32));
+        let counts = groups.map(|group| (group, self.count(config, group)));
+        counts.into_iter().find(|(_, count)| *count < write)
     }
 
     /// One member's answer.
@@ -130,45 +129,56 @@ impl Answers {
         }
     }
 
-    /// Members of a group that have answered.
-    pub fn count(&self, group: GroupId) -> usize {
-        self.answers[group.0 as usize].iter().flatten().count()
+    /// Slots of a group that have answered, with the candidates for them.
+    pub fn count(&self, config: &VolumeConfig, group: GroupId) -> usize {
+        let answers = &self.answers[group.0 as usize];
+        config.groups[group.0 as usize].count_in_every_set(|place| answers[place].is_some())
     }
 
     /// Those of them that may be believed.
-    pub fn sound_count(&self, group: GroupId) -> usize {
-        self.answers[group.0 as usize].iter().flatten().filter(|answer| is_undamaged(answer)).count()
+    pub fn sound_count(&self, config: &VolumeConfig, group: GroupId) -> usize {
+        let answers = &self.answers[group.0 as usize];
+        let is_sound = |place: usize| answers[place].as_ref().is_some_and(is_undamaged);
+        config.groups[group.0 as usize].count_in_every_set(is_sound)
     }
 
-    fn undamaged(&self) -> impl Iterator<Item = &Bumped> {
-        self.answers.iter().flatten().flatten().filter(|answer| is_undamaged(answer))
+    /// What the members of a group have answered: a candidate's word says nothing of what was durable.
+    fn members(&self, config: &VolumeConfig, group: GroupId) -> impl Iterator<Item = &Bumped> {
+        self.answers[group.0 as usize].iter().take(usize::from(config.quorum.members)).flatten()
+    }
+
+    fn undamaged(&self, config: &VolumeConfig) -> impl Iterator<Item = &Bumped> {
+        let members = usize::from(config.quorum.members);
+        let answers = self.answers.iter().flat_map(move |group| group.iter().take(members).flatten());
+        answers.filter(|answer| is_undamaged(answer))
     }
 
     /// Steps 3: which history stands, how far the volume's chain goes, where each group's chain ends.
-    pub fn recover(&self) -> Recovered {
+    pub fn recover(&self, config: &VolumeConfig) -> Recovered {
         let adopted = self
-            .undamaged()
+            .undamaged(config)
             .map(|answer| &answer.history)
             .max_by_key(|history| history.writer().epoch)
             .expect("every group has undamaged answers")
             .clone();
-        let heard = self.undamaged().map(|answer| answer.vdl_heard).max().unwrap_or(Lsn::ZERO);
+        let heard = self.undamaged(config).map(|answer| answer.vdl_heard).max().unwrap_or(Lsn::ZERO);
         // An opening whose history stands had finished its repair: its range's end is its VDL.
         let start = heard.max(adopted.upper());
-        let (_, vdl) = walk(start, &self.marks_above(start, &adopted), &adopted);
+        let (_, vdl) = walk(start, &self.marks_above(config, start, &adopted), &adopted);
         let tails = (0..self.answers.len())
             .map(|group| {
-                let answers = self.answers[group].iter().flatten().filter(|answer| is_undamaged(answer));
+                let answers = self.members(config, GroupId(group as u32));
+                let answers = answers.filter(|answer| is_undamaged(answer));
                 answers.map(|answer| reach(answer, &adopted, vdl)).max().unwrap_or(Lsn::ZERO)
             })
             .collect();
-        let gc_floor = self.undamaged().map(|answer| answer.gc_floor).max().unwrap_or(Lsn::ZERO);
+        let gc_floor = self.undamaged(config).map(|answer| answer.gc_floor).max().unwrap_or(Lsn::ZERO);
         Recovered { adopted, vdl, heard, tails, gc_floor }
     }
 
     /// Every record above `start` that some undamaged member has in its complete stretch, in LSN order.
-    fn marks_above(&self, start: Lsn, adopted: &EpochHistory) -> Vec<(Lsn, bool)> {
-        let all = self.undamaged().flat_map(|answer| answer.marks.0.iter());
+    fn marks_above(&self, config: &VolumeConfig, start: Lsn, adopted: &EpochHistory) -> Vec<(Lsn, bool)> {
+        let all = self.undamaged(config).flat_map(|answer| answer.marks.0.iter());
         let mut marks: Vec<(Lsn, bool)> =
             all.filter(|(lsn, _)| *lsn > start && !adopted.is_annulled(*lsn)).copied().collect();
         marks.sort_unstable();
@@ -220,16 +230,16 @@ mod tests {
     const OPENER: WriterId = WriterId { epoch: VolumeEpoch(9), incarnation: Incarnation(99) };
 
     fn config(groups: u32) -> VolumeConfig {
-        let membership = || Membership {
-            epoch: MembershipEpoch(1),
-            members: (0..6)
+        let membership = || {
+            let members = (0..6)
                 .map(|slot| Member {
                     segment: SegmentId(slot),
                     node: NodeId(slot as u32),
                     az: (slot / 2) as u8,
                     address: core::net::SocketAddr::from(([127, 0, 0, 1], 7000 + slot as u16)),
                 })
-                .collect(),
+                .collect();
+            Membership::of(MembershipEpoch(1), members)
         };
         VolumeConfig {
             volume: VolumeId([1; 16]),
@@ -275,7 +285,7 @@ mod tests {
         for (slot, answer) in answers {
             all.put(Slot(slot), answer);
         }
-        all.recover()
+        all.recover(&config)
     }
 
     #[test]

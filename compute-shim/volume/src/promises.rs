@@ -36,10 +36,9 @@ pub struct Promises {
 impl Promises {
     /// None yet.
     pub fn new(config: &VolumeConfig) -> Promises {
-        let members = usize::from(config.quorum.members);
         Promises {
             now: Moment::default(),
-            promised: config.groups.iter().map(|_| vec![None; members]).collect(),
+            promised: config.groups.iter().map(|group| vec![None; group.everyone().count()]).collect(),
             there: BTreeMap::new(),
             fences: vec![None; config.groups.len()],
         }
@@ -120,15 +119,14 @@ impl Promises {
     ) -> Option<Moment> {
         let promised = &self.promised[group.0 as usize];
         let holds = |moment: &Moment| {
-            let (mut bumped, mut undamaged) = (0, 0);
-            for (slot, link) in links.iter().enumerate() {
+            let answer = |slot: usize| {
                 let has_promised = promised[slot].is_some_and(|promised| promised <= *moment);
-                let Some(answer) = answers.get(group, Slot(slot)).filter(|_| has_promised) else { continue };
-                if self.there.get(link) >= Some(moment) {
-                    bumped += 1;
-                    undamaged += usize::from(is_undamaged(answer));
-                }
-            }
+                let is_there = self.there.get(&links[slot]) >= Some(moment);
+                answers.get(group, Slot(slot)).filter(|_| has_promised && is_there)
+            };
+            let bumped = config.groups[group.0 as usize].count_in_every_set(|slot| answer(slot).is_some());
+            let members = (0..usize::from(config.quorum.members)).filter_map(answer);
+            let undamaged = members.filter(|answer| is_undamaged(answer)).count();
             bumped >= usize::from(config.quorum.write) && undamaged >= usize::from(config.quorum.read)
         };
         promised.iter().flatten().copied().filter(holds).min()
@@ -166,8 +164,7 @@ mod tests {
                 az: (slot / 2) as u8,
                 address: core::net::SocketAddr::from(([127, 0, 0, 1], 7000 + slot as u16)),
             };
-            let membership =
-                || Membership { epoch: MembershipEpoch(1), members: (0..6).map(member).collect() };
+            let membership = || Membership::of(MembershipEpoch(1), (0..6).map(member).collect());
             let config = VolumeConfig {
                 volume: VolumeId([1; 16]),
                 geometry: Geometry { pages_per_group: 16, groups: 2 },

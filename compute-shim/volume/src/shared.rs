@@ -8,9 +8,9 @@ use crate::client::Client;
 use crate::log::LogFull;
 use core::ops::DerefMut;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use hexalog_protocol::message::Room;
+use hexalog_protocol::message::{Membership, Room};
 use hexalog_protocol::mtr::Mtr;
-use hexalog_protocol::{Lsn, PageId};
+use hexalog_protocol::{GroupId, Lsn, PageId};
 
 /// What the client's effects have told last, for those who must not take its lock to ask.
 pub struct Told {
@@ -88,6 +88,12 @@ pub trait SharedClient {
             self.client().want(lsn);
             self.kick();
         }
+    }
+
+    /// See [`Client::set_members`].
+    fn set_members(&self, group: GroupId, membership: Membership) {
+        self.client().set_members(group, membership);
+        self.kick();
     }
 
     /// Asks for a page; [`crate::effects::Effect::Page`] is the answer.

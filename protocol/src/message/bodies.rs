@@ -186,12 +186,25 @@ body! {
 }
 
 body! {
-    /// The members of a group.
+    /// A segment that is to take a member's place: it gets all that is written, and counts for nothing but that.
+    struct Candidate {
+        /// Place of the member that it replaces.
+        slot: u8,
+        /// Where it is.
+        member: Member,
+    }
+}
+
+body! {
+    /// The members of a group, and the changes of them that are under way. What holds of it: [`Membership::is_valid`].
     struct Membership {
         /// Counts changes.
         epoch: MembershipEpoch,
         /// In slot order; a change replaces one slot.
         members: Vec<Member>,
+        /// At most one for each slot. While there are any, a write and a fence need a quorum of every set that results when some
+        /// of them replace their members and others do not.
+        candidates: Vec<Candidate>,
     }
 }
 

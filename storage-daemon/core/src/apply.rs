@@ -323,10 +323,15 @@ impl Shard {
     pub(crate) fn note_lost(&mut self, lost: &BTreeSet<SegmentKey>, effects: &mut Effects) {
         self.counters.segments_given_up += lost.len() as u64;
         for (volume, group) in lost {
-            let scl = self.segments[&(*volume, *group)].scl;
-            let text = format!(
-                "{volume} {group:?} needs hydration: no peer has the log after LSN {scl}; its pages are fetched from one"
-            );
+            let segment = &self.segments[&(*volume, *group)];
+            let (id, scl) = (segment.id, segment.scl);
+            let text = if segment.is_replaced {
+                format!("{volume} {group:?}: {id:?} has been replaced: its log is let go")
+            } else {
+                format!(
+                    "{volume} {group:?} needs hydration: no peer has the log after LSN {scl}; its pages are fetched from one"
+                )
+            };
             effects.list.push(Effect::Log(text));
         }
         self.drop_damaged_pages(lost.iter());

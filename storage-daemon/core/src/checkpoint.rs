@@ -534,6 +534,10 @@ impl Shard {
                 // What was told before was not for it, and counts as news again.
                 self.volumes.entry(key.0).or_default().heard_staged = None;
             }
+            let members = decided.members.filter(|members| members.epoch >= segment.membership.epoch);
+            if let Some(members) = members {
+                segment.set_membership(members);
+            }
             if decided.gives_up_log {
                 segment.give_up_log(&mut self.pending);
                 lost.insert(key);

@@ -36,7 +36,8 @@ impl Connections {
     pub fn may_ask(&self, connection: ConnectionId, message: &Message<'_>) -> bool {
         let Some(Some(role)) = self.roles.get(&connection) else { return false };
         match message {
-            Message::StatusQuery(_) | Message::FetchHistory(_) | Message::GossipPull(_) => true,
+            Message::StatusQuery(_) | Message::GossipPull(_) => true,
+            Message::FetchHistory(_) | Message::FetchMembership(_) => true,
             // A peer's own page is damaged.
             Message::ReadPage(_) => true,
             Message::CreateSegment(_) | Message::SetMembership(_) => *role != Role::Peer,

@@ -23,7 +23,7 @@ pub(crate) enum Staged {
 }
 
 impl Shard {
-    /// Stages a record of epochs; without room in the log the caller leaves it to the next checkpoint. A log may be full
+    /// Stages a record of epochs or members; without room in the log the caller leaves it to the next checkpoint. A log may be full
     /// of what no one but a new writer can let go of: an opening must never wait for room.
     fn stage_or_decide(&mut self, entry: &Entry<'_>) -> Result<Staged, RefusalReason> {
         match self.stage_control(entry) {
@@ -61,7 +61,7 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let key = (create.volume, create.group);
-        let is_member = create.membership.members.iter().any(|member| member.segment == create.segment);
+        let is_member = create.membership.is_valid() && create.membership.has(create.segment);
         let result = match self.segments.get(&key) {
             _ if create.pages_per_group == 0 || !is_member => Err(RefusalReason::Malformed),
             Some(segment) if segment.id != create.segment => Err(RefusalReason::NotAllowed),
@@ -82,7 +82,7 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let key = (lost.volume, lost.group);
-        let is_member = lost.membership.members.iter().any(|member| member.segment == lost.segment);
+        let is_member = lost.membership.is_valid() && lost.membership.has(lost.segment);
         let result = match self.segments.get(&key) {
             _ if lost.pages_per_group == 0 || !is_member => Err(RefusalReason::Malformed),
             Some(segment) if segment.id != lost.segment => Err(RefusalReason::NotAllowed),
@@ -105,20 +105,38 @@ impl Shard {
         self.finish_control(connection, request_id, key, result, effects);
     }
 
-    fn stage_membership(&mut self, key: SegmentKey, membership: Membership) -> Result<Staged, RefusalReason> {
+    pub(crate) fn stage_membership(
+        &mut self,
+        key: SegmentKey,
+        membership: Membership,
+    ) -> Result<Staged, RefusalReason> {
         let (volume, group) = key;
         let segment = self.segments.get(&key).ok_or(RefusalReason::UnknownSegment)?;
-        if membership.epoch < segment.membership.epoch {
+        if membership.epoch < segment.members_promised {
             return Err(RefusalReason::StaleMembership);
         }
-        if !membership.members.iter().any(|member| member.segment == segment.id) {
+        if !membership.is_valid() {
+            return Err(RefusalReason::Malformed);
+        }
+        // Who has been replaced is told so: it asks its peers nothing more, and keeps no log for them.
+        if !membership.has(segment.id) && membership.epoch == segment.members_promised {
             return Err(RefusalReason::NotAllowed);
         }
         // Told with every connection of a writer; only what is new costs an append.
-        if membership != segment.membership {
-            self.stage_control(&Entry::Membership { volume, group, membership })?;
+        if membership == segment.membership {
+            return Ok(Staged::Log);
         }
-        Ok(Staged::Log)
+        if segment.decided.members.as_ref() == Some(&membership) {
+            return Ok(Staged::Checkpoint);
+        }
+        let staged =
+            self.stage_or_decide(&Entry::Membership { volume, group, membership: membership.clone() })?;
+        let segment = self.segments.get_mut(&key).expect("just looked at");
+        segment.promise_members(&membership);
+        if staged == Staged::Checkpoint {
+            segment.decided.members = Some(membership);
+        }
+        Ok(staged)
     }
 
     /// Each segment bumps and answers for itself. From the moment that the record is staged, nothing of an older
@@ -237,6 +255,23 @@ impl Shard {
         let history = segment.history.clone();
         let answer = History { volume: name.volume, group: name.group, history };
         Message::History(answer).encode(request_id, effects.send(connection));
+    }
+
+    /// What is told is durable here: it is so for everyone.
+    pub(crate) fn on_fetch_membership(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        name: &SegmentName,
+        effects: &mut Effects,
+    ) {
+        let (volume, group) = (name.volume, name.group);
+        let key = (volume, group);
+        let Some(segment) = self.segments.get(&key) else {
+            return self.refuse(connection, request_id, RefusalReason::UnknownSegment, key, "", effects);
+        };
+        let answer = SetMembership { volume, group, membership: segment.membership.clone() };
+        Message::SetMembership(answer).encode(request_id, effects.send(connection));
     }
 
     fn finish_control(

@@ -108,13 +108,18 @@ impl Segment {
         if damage.opener != Some(self.promised) || self.bumped != self.promised {
             return None;
         }
-        let told = self.gossip.peers().filter_map(|peer| peer.told);
-        let told = told.filter(|told| told.writer == self.promised).filter_map(|told| told.scl);
+        let told = self.witnesses().filter(|told| told.writer == self.promised).filter_map(|told| told.scl);
         // What an opening has annulled, a peer that missed it may still have.
         let mut scls: Vec<Lsn> = told.map(|scl| self.history.floor(scl)).collect();
         // Any three of them will do: one that has more may be gone, and what it has with it.
         scls.sort_unstable();
         scls.get(WITNESSES_MIN - 1).copied()
+    }
+
+    /// What those peers told that are members: a write quorum need not have a candidate among those that a witness stands for.
+    fn witnesses(&self) -> impl Iterator<Item = Told> + '_ {
+        let members = self.gossip.peers().filter(|peer| self.membership.has_member(peer.segment));
+        members.filter_map(|peer| peer.told)
     }
 
     /// Whether it holds again all that it may have acknowledged.
@@ -126,8 +131,7 @@ impl Segment {
 
     /// The highest writer that enough peers have told. Two of one epoch exclude each other: then it can be none of them.
     fn promise_of_peers(&self) -> Option<WriterId> {
-        let told: Vec<WriterId> =
-            self.gossip.peers().filter_map(|peer| peer.told).map(|it| it.writer).collect();
+        let told: Vec<WriterId> = self.witnesses().map(|it| it.writer).collect();
         let highest = told.iter().copied().max_by_key(|writer| writer.epoch)?;
         let mut of_epoch = told.iter().filter(|writer| writer.epoch == highest.epoch);
         let is_one = of_epoch.all(|writer| *writer == highest);
@@ -213,12 +217,18 @@ impl Shard {
     /// Segments that a writer named and nothing here did: the operator is told.
     pub(crate) fn note_restored(&mut self, restored: &BTreeSet<SegmentKey>, effects: &mut Effects) {
         for key in restored {
-            let id = self.segments[key].id;
-            let text = format!(
-                "ALARM: {} {:?}: nothing on this shard's device names its {id:?}, which its writer knows: it is made anew, \
-                 damaged, and fetched from its peers",
-                key.0, key.1
-            );
+            let segment = &self.segments[key];
+            let (volume, group, id) = (key.0, key.1, segment.id);
+            let text = if segment.membership.has_member(id) {
+                format!(
+                    "ALARM: {volume} {group:?}: nothing on this shard's device names its {id:?}, which its writer knows: it is made anew, \
+                     damaged, and fetched from its peers"
+                )
+            } else {
+                format!(
+                    "{volume} {group:?}: {id:?} is to take a member's place, and is fetched from its peers"
+                )
+            };
             effects.list.push(Effect::Log(text));
         }
         if !restored.is_empty() {

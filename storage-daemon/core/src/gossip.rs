@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::Membership;
+use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{Lsn, SegmentId};
 
 /// A peer of one segment, as far as it is known.
@@ -33,6 +34,8 @@ pub(crate) struct Peer {
     pub is_lost: bool,
     /// It told that its log no longer reaches down to what this segment lacks.
     pub is_beyond: bool,
+    /// It has members of the group that are not older than the own ones, durably.
+    pub knows_members: bool,
     /// What it told of its epoch in this run.
     pub told: Option<Told>,
     /// When this segment sent it its last pages. Until they are durable there, it goes on to refuse as lost.
@@ -81,12 +84,26 @@ impl Segment {
     }
 }
 
+impl Segment {
+    /// Whether the members that the segment is none of are durable at a write quorum of them: no opening can rest on older ones
+    /// any more, and what the segment holds is of no use to anyone.
+    fn may_leave(&self) -> bool {
+        let members = &self.membership;
+        let segments: Vec<SegmentId> = members.everyone().map(|member| member.segment).collect();
+        let knows = |place: usize| {
+            self.gossip.peers().any(|peer| peer.segment == segments[place] && peer.knows_members)
+        };
+        !members.has(self.id)
+            && members.count_in_every_set(knows) >= usize::from(QuorumModel::FOUR_OF_SIX.write)
+    }
+}
+
 /// The pause between questions grows up to this many times the interval.
 const PAUSE_FACTOR_MAX: u32 = 50;
 
 impl SegmentGossip {
     pub fn new(own: SegmentId, membership: &Membership) -> SegmentGossip {
-        let others = membership.members.iter().filter(|member| member.segment != own);
+        let others = membership.everyone().filter(|member| member.segment != own);
         let peers = others
             .map(|member| Peer {
                 segment: member.segment,
@@ -96,6 +113,7 @@ impl SegmentGossip {
                 asked_position: 0,
                 is_lost: false,
                 is_beyond: false,
+                knows_members: false,
                 told: None,
                 hydrated_us: None,
             })

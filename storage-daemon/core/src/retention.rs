@@ -22,7 +22,8 @@ impl Segment {
     /// Log position below which no member will ask for anything, if any member still needs some. `decided`: what
     /// becomes durable together with the freeing.
     fn position_needed_by_members(&self, decided: Option<&Decided>) -> Option<u64> {
-        if self.health != Health::Sound {
+        // Of one that has been replaced nobody asks for anything.
+        if self.health != Health::Sound || self.is_replaced {
             return None;
         }
         let is_left = |peer: &&Peer| {
@@ -92,7 +93,7 @@ impl Shard {
         self.links.retention_looked_us = now.monotonic_us;
         let mut beyond: Vec<(SegmentKey, SegmentId)> = Vec::new();
         for (key, segment) in &self.segments {
-            if segment.health != Health::Sound {
+            if segment.health != Health::Sound || segment.is_replaced {
                 continue;
             }
             for peer in segment.gossip.peers() {

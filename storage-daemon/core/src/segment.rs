@@ -2,7 +2,7 @@
 //!
 //! Owns epochs, completeness, pending batches, page versions and where its log lies. It does no I/O and sends
 //! nothing; everything in it is durable, since changes come from [`crate::apply`] alone, after the append.
-//! The exceptions are named as such: `promised`, and what was heard from a writer in this run.
+//! The exceptions are named as such: `promised`, `members_promised`, and what was heard from a writer in this run.
 
 pub(crate) mod batches;
 pub(crate) mod epochs;
@@ -20,7 +20,7 @@ use batches::Batches;
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{CreateSegment, LsnMarks, Membership, SegmentState};
-use hexalog_protocol::{GeometryEpoch, GroupId, Lsn, PageId, SegmentId, VolumeId};
+use hexalog_protocol::{GeometryEpoch, GroupId, Lsn, MembershipEpoch, PageId, SegmentId, VolumeId};
 use hexalog_storage_format::checkpoint::SegmentImage;
 use runs::Runs;
 
@@ -67,6 +67,10 @@ pub(crate) struct Segment {
     /// Where the segment's log begins: complete up to here by definition.
     pub base: Lsn,
     pub membership: Membership,
+    /// Epoch of the members last told, staged: decides whose requests are taken. Not yet durable.
+    pub members_promised: MembershipEpoch,
+    /// It is none of these: what a writer tells of its volume is not told to it any more.
+    pub is_replaced: bool,
     pub history: EpochHistory,
     /// The writer last bumped to, durably.
     pub bumped: WriterId,
@@ -110,7 +114,7 @@ pub(crate) struct Segment {
 }
 
 /// Decisions that a full log has no room for, though it cannot be freed without them: a checkpoint makes them durable.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Debug)]
 pub(crate) struct Decided {
     /// Members that are left behind.
     pub beyond_retention: BTreeSet<SegmentId>,
@@ -120,6 +124,8 @@ pub(crate) struct Decided {
     pub bump: Option<WriterId>,
     /// A history that replaces its own.
     pub history: Option<EpochHistory>,
+    /// Members of its group from then on.
+    pub members: Option<Membership>,
     /// All pages have been fetched: the segment has a base again.
     pub hydrated: Option<Hydrated>,
     /// It is proven to hold all that it may have acknowledged.
@@ -133,7 +139,7 @@ impl Decided {
 
     /// Whether a member that had forgotten it would tell less than it told, and not know.
     pub fn must_not_be_forgotten(&self) -> bool {
-        self.bump.is_some() || self.history.is_some() || self.hydrated.is_some()
+        self.bump.is_some() || self.history.is_some() || self.members.is_some() || self.hydrated.is_some()
     }
 
     /// What a checkpoint has made durable is decided no more; what was decided since stays.
@@ -143,6 +149,7 @@ impl Decided {
         self.ends_damage &= !durable.ends_damage;
         self.bump.take_if(|bump| Some(*bump) == durable.bump);
         self.history.take_if(|history| Some(&*history) == durable.history.as_ref());
+        self.members.take_if(|members| Some(&*members) == durable.members.as_ref());
         self.hydrated.take_if(|hydrated| Some(*hydrated) == durable.hydrated);
     }
 }
@@ -157,6 +164,8 @@ impl Segment {
             geometry_epoch: create.geometry_epoch,
             base: create.base_lsn,
             membership: create.membership.clone(),
+            members_promised: create.membership.epoch,
+            is_replaced: false,
             history: EpochHistory::new(),
             bumped: WriterId::default(),
             promised: WriterId::default(),
@@ -200,6 +209,8 @@ impl Segment {
             geometry_epoch: image.geometry_epoch,
             base: image.base,
             gossip: SegmentGossip::new(image.segment, &image.membership),
+            members_promised: image.membership.epoch,
+            is_replaced: !image.membership.has(image.segment),
             membership: image.membership,
             history: image.history,
             bumped: image.bumped,
@@ -260,9 +271,14 @@ impl Segment {
             gc_floor: self.gc_floor.max(self.pgmrpl_heard).max(base),
             bumped: bumps.into_iter().max_by_key(|bump| bump.epoch).expect("three of them"),
             history: history.clone(),
-            membership: self.membership.clone(),
+            membership: self.members_in_checkpoint().clone(),
             beyond_retention: self.beyond_retention.union(&self.decided.beyond_retention).copied().collect(),
         }
+    }
+
+    fn members_in_checkpoint(&self) -> &Membership {
+        let decided = self.decided.members.as_ref();
+        decided.filter(|decided| decided.epoch >= self.membership.epoch).unwrap_or(&self.membership)
     }
 
     /// No peer has the log that the segment lacks: what it holds will be replaced by pages, and must not hold back
@@ -270,8 +286,8 @@ impl Segment {
     pub fn give_up_log(&mut self, pending: &mut Pending) {
         self.health = Health::NeedsHydration;
         (self.is_giving_up, self.lacks_index) = (false, false);
-        let Decided { bump, history, .. } = core::mem::take(&mut self.decided);
-        self.decided = Decided { bump, history, ..Decided::default() };
+        let Decided { bump, history, members, .. } = core::mem::take(&mut self.decided);
+        self.decided = Decided { bump, history, members, ..Decided::default() };
         self.forget_proof();
         self.session = None;
         let key = self.key();
@@ -296,6 +312,10 @@ impl Segment {
     pub fn set_membership(&mut self, membership: Membership) {
         assert!(membership.epoch >= self.membership.epoch);
         self.gossip = SegmentGossip::new(self.id, &membership);
+        if membership.epoch >= self.members_promised {
+            self.promise_members(&membership);
+        }
+        self.beyond_retention.retain(|segment| membership.has(*segment));
         self.membership = membership;
     }
 
@@ -332,9 +352,19 @@ impl Segment {
         }
     }
 
+    /// These members are staged: what is taken from now on stands behind them in the log.
+    pub fn promise_members(&mut self, membership: &Membership) {
+        self.members_promised = membership.epoch;
+        self.is_replaced = !membership.has(self.id);
+        if self.is_replaced {
+            self.tail = None;
+        }
+    }
+
     /// Whether it cannot be sure to have all that was written: it is behind, or no tail was told.
     pub fn is_unsure(&self) -> bool {
-        self.is_behind() || self.tail.is_none() || self.complete_through() < self.vdl_heard
+        !self.is_replaced
+            && (self.is_behind() || self.tail.is_none() || self.complete_through() < self.vdl_heard)
     }
 
     /// Whether it is known to lack something: the tail is not reached (be it above the VDL heard: the VDL may wait
@@ -441,7 +471,7 @@ pub(crate) mod tests {
             pages_per_group: 16,
             geometry_epoch: GeometryEpoch(1),
             base_lsn: Lsn::ZERO,
-            membership: Membership { epoch: MembershipEpoch(1), members: vec![member] },
+            membership: Membership::of(MembershipEpoch(1), vec![member]),
         })
     }
 

@@ -271,6 +271,9 @@ impl Shard {
             Message::RestoreSegment(lost) => self.on_restore_segment(connection, request_id, lost, effects),
             Message::SetMembership(set) => self.on_set_membership(connection, request_id, set, effects),
             Message::FetchHistory(name) => self.on_fetch_history(connection, request_id, &name, effects),
+            Message::FetchMembership(name) => {
+                self.on_fetch_membership(connection, request_id, &name, effects)
+            }
             Message::GossipPull(pull) => self.on_gossip_pull(connection, request_id, &pull, effects),
             Message::GossipPush(push) => self.on_repair_push(now, connection, request_id, &push, effects),
             Message::HydratePull(pull) => self.on_hydrate_pull(now, connection, request_id, &pull, effects),

@@ -82,7 +82,7 @@ impl Shard {
             segment: segment.id,
             state: segment.state(),
             writer: segment.bumped,
-            membership_epoch: segment.membership.epoch,
+            membership_epoch: segment.members_promised,
             scl: segment.scl,
             vdl_heard: segment.vdl_heard,
             complete_through: segment.complete_through(),

@@ -80,12 +80,22 @@ impl Shard {
     /// False if no segment of the volume is bound to this writer.
     fn hear(&mut self, connection: ConnectionId, head: &WriterHead, now: Now, effects: &mut Effects) -> bool {
         let mut hears = false;
+        let is_new =
+            self.volumes.get(&head.volume).and_then(|view| view.writer_connection) != Some(connection);
         let keys = (head.volume, GroupId(0))..=(head.volume, GroupId(u32::MAX));
         for (key, segment) in self.segments.range_mut(keys) {
-            if head.writer != segment.promised || !segment.is_open() {
+            if head.writer.epoch > segment.promised.epoch {
+                // A later writer comes here and has not bumped it: what it was told says no more how far the group is.
+                segment.tail = None;
+            }
+            if head.writer != segment.promised || !segment.is_open() || segment.is_replaced {
                 continue;
             }
             hears = true;
+            if is_new {
+                // All tails are told anew. One that is not is that of a segment which has been replaced, and was not told.
+                segment.tail = None;
+            }
             segment.hear(head.vdl);
             segment.tail_vdl = segment.tail_vdl.max(head.vdl);
             segment.pgmrpl_heard = segment.pgmrpl_heard.max(head.pgmrpl.min(head.vdl));

@@ -506,7 +506,7 @@ mod tests {
                 gc_floor: Lsn(39),
                 bumped: WriterId { epoch: VolumeEpoch(1), incarnation: Incarnation(5) },
                 history: EpochHistory::new(),
-                membership: Membership { epoch: MembershipEpoch(1), members: vec![] },
+                membership: Membership::of(MembershipEpoch(1), vec![]),
                 beyond_retention: vec![SegmentId(3)],
             }),
             Item::Pages(

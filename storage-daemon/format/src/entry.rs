@@ -356,7 +356,7 @@ mod tests {
         let member =
             |segment, address| Member { segment: SegmentId(segment), node: NodeId(1), az: 2, address };
         let members = vec![member(5, address("127.0.0.1:7001")), member(6, address("[::1]:7002"))];
-        Membership { epoch: MembershipEpoch(4), members }
+        Membership::of(MembershipEpoch(4), members)
     }
 
     fn sealed() -> Vec<u8> {

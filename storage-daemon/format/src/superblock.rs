@@ -46,8 +46,8 @@ pub const SUPERBLOCK_AREA_BYTES: usize = SUPERBLOCK_SLOTS * BLOCK_BYTES;
 pub const LOG_SPANS_MAX: usize = 128;
 
 const MAGIC: [u8; 8] = *b"HXSUPER1";
-const VERSION: u32 = 5;
-/// Version 4 is as 5, of a chain with the segments in front of each checkpoint (`crate::checkpoint`), which that code would not take
+const VERSION: u32 = 6;
+/// Version 5 had no candidates in member lists. Version 4 is as 5, of a chain with the segments in front of each checkpoint (`crate::checkpoint`), which that code would not take
 /// otherwise. Version 3 did not name the checkpoint's checksum; the one before had no stretch of the log given up between two spans.
 const VERSION_MIN: u32 = 2;
 const SPANS_AT: usize = 152;
@@ -278,11 +278,11 @@ mod tests {
     }
 
     #[test]
-    fn golden_bytes_version_5() {
+    fn golden_bytes_version_6() {
         let mut block = vec![0; BLOCK_BYTES];
         sample().encode(&mut block);
         let expected: &[u8] = &[
-            b'H', b'X', b'S', b'U', b'P', b'E', b'R', b'1', 5, 0, 0, 0, 0, 0, 0,
+            b'H', b'X', b'S', b'U', b'P', b'E', b'R', b'1', 6, 0, 0, 0, 0, 0, 0,
             0, // magic, version, flags
             0xcd, 0xab, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 1, // device, own address
             7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, // generation, log bytes
@@ -321,7 +321,9 @@ mod tests {
 
     #[test]
     fn the_versions_before_are_read_and_others_are_not() {
-        for (version, is_read) in [(1, false), (2, true), (3, true), (4, true), (5, true), (6, false)] {
+        for (version, is_read) in
+            [(1, false), (2, true), (3, true), (4, true), (5, true), (6, true), (7, false)]
+        {
             let mut block = vec![0; BLOCK_BYTES];
             sample().encode(&mut block);
             block[8..12].copy_from_slice(&u32::to_le_bytes(version));

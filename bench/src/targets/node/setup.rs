@@ -40,7 +40,7 @@ pub fn open_volume(job: &Job) -> Result<(TcpStream, OpenVolume), String> {
         pages_per_group: job.units(),
         geometry_epoch: GeometryEpoch(1),
         base_lsn: Lsn::ZERO,
-        membership: Membership { epoch: MEMBERSHIP, members: vec![member] },
+        membership: Membership::of(MEMBERSHIP, vec![member]),
     }))?;
     let bump = Message::EpochBump(EpochBump { volume, writer, groups: groups.clone() });
     caller.call(&bump, |answer| matches!(answer, Message::Bumped(_)).then_some(()))?;

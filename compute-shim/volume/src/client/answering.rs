@@ -6,12 +6,12 @@ use crate::effects::{Effect, Effects, Now};
 use crate::link::LinkState;
 use alloc::format;
 use alloc::vec::Vec;
-use hexalog_protocol::GroupId;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{
     CreateSegment, EpochBump, InstallHistory, Message, Refusal, RefusalReason, SegmentState, SetMembership,
     Status, StatusQuery, WriteAck,
 };
+use hexalog_protocol::{GroupId, MembershipEpoch};
 
 impl Client {
     pub(super) fn message(
@@ -63,6 +63,7 @@ impl Client {
         match &self.phase {
             Phase::Opening(opening) if !opening.is_installing() => {
                 self.links[link.0].state = LinkState::Bumping;
+                self.send_changed_members(link, effects);
                 self.send_bump(link, effects);
             }
             Phase::Opening(_) | Phase::Writing => self.send_history(link, effects),
@@ -89,11 +90,30 @@ impl Client {
     /// address would never gossip with that one again. So each link tells it once; a member that knows it does nothing.
     fn send_members(&mut self, link: LinkIndex, effects: &mut Effects) {
         let groups: Vec<GroupId> = self.links[link.0].groups().map(|(group, _)| group).collect();
+        groups.into_iter().for_each(|group| self.tell_members(link, group, Request::Members, effects));
+    }
+
+    /// An opener may know of a change that a member was not told of before the writer died: answers count under its members alone.
+    /// Of a group that never changed there is nothing to tell.
+    fn send_changed_members(&mut self, link: LinkIndex, effects: &mut Effects) {
+        let groups: Vec<GroupId> = self.links[link.0].groups().map(|(group, _)| group).collect();
         for group in groups {
-            let membership = self.config.groups[group.0 as usize].clone();
-            let set = SetMembership { volume: self.config.volume, group, membership };
-            self.send(link, Request::Members, &Message::SetMembership(set), effects);
+            if self.config.groups[group.0 as usize].epoch > MembershipEpoch::FIRST {
+                self.tell_members(link, group, Request::Members, effects);
+            }
         }
+    }
+
+    pub(super) fn tell_members(
+        &mut self,
+        link: LinkIndex,
+        group: GroupId,
+        request: Request,
+        effects: &mut Effects,
+    ) {
+        let membership = self.config.groups[group.0 as usize].clone();
+        let set = SetMembership { volume: self.config.volume, group, membership };
+        self.send(link, request, &Message::SetMembership(set), effects);
     }
 
     /// A member refused because it does not know a segment, or what it had promised for one. All that this link serves are named
@@ -125,10 +145,11 @@ impl Client {
         let served: Vec<_> = self.links[link.0].groups().collect();
         for (group, slot) in served {
             let membership = self.config.groups[group.0 as usize].clone();
+            let segment = membership.everyone().nth(slot.0).expect("routes are of these members").segment;
             let lost = CreateSegment {
                 volume: self.config.volume,
                 group,
-                segment: membership.members[slot.0].segment,
+                segment,
                 pages_per_group: self.config.geometry.pages_per_group,
                 geometry_epoch: self.config.geometry_epoch,
                 base_lsn: hexalog_protocol::Lsn::ZERO,
@@ -272,7 +293,8 @@ impl Client {
         let before = self.quorum_contact_us;
         self.contact_us[link.0] = self.contact_us[link.0].max(asked_us);
         let read = usize::from(self.config.quorum.read);
-        for links in &self.routes.links_of_group {
+        for group in 0..self.config.groups.len() {
+            let links = self.routes.members_of_group(GroupId(group as u32));
             let mut times = [0; 8];
             let count = links.len().min(times.len());
             for (time, link) in times.iter_mut().zip(links) {

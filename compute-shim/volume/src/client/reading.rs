@@ -110,7 +110,7 @@ impl Client {
 
     /// Members that are up and known to have every record up to `tail`.
     fn complete(&self, group: GroupId, tail: Lsn) -> impl Iterator<Item = LinkIndex> + Clone + '_ {
-        let links = self.routes.links_of_group[group.0 as usize].iter().enumerate();
+        let links = self.routes.members_of_group(group).iter().enumerate();
         let complete = links.filter(move |(slot, link)| {
             self.links[link.0].state == LinkState::Streaming
                 && self.durability.scl(group, Slot(*slot)).is_some_and(|scl| scl >= tail)
@@ -130,7 +130,7 @@ impl Client {
         });
         let is_up =
             |link: &&LinkIndex| self.links[link.0].state == LinkState::Streaming && !tried.contains(link);
-        let any = || self.routes.links_of_group[group.0 as usize].iter().find(is_up).copied();
+        let any = || self.routes.members_of_group(group).iter().find(is_up).copied();
         other.flatten().or(nearest).or_else(any)
     }
 

@@ -22,7 +22,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::message::{
-    Bumped, GossipPull, GossipPush, InstallHistory, Message, SegmentState, WriteAck,
+    Bumped, GossipPull, GossipPush, InstallHistory, Membership, Message, SegmentState, WriteAck,
 };
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{GroupId, Lsn};
@@ -360,7 +360,8 @@ impl Client {
         let QuorumModel { members, write, .. } = self.config.quorum;
         let groups = (0..self.config.groups.len()).map(|group| GroupId(group as u32));
         groups.into_iter().find_map(|group| {
-            let (answered, sound) = (answers.count(group), answers.sound_count(group));
+            let answered = answers.count(&self.config, group);
+            let sound = answers.sound_count(&self.config, group);
             let (lost, silent) = (answered - sound, usize::from(members) - answered);
             let GroupId(number) = group;
             (sound < usize::from(write)).then(|| {
@@ -387,8 +388,8 @@ impl Client {
         for (group, links) in self.routes.links_of_group.iter().enumerate() {
             let group = GroupId(group as u32);
             let is_lost = |slot: usize| answers.get(group, Slot(slot)).is_some_and(|it| !is_undamaged(it));
-            let is_short = answers.sound_count(group) < write
-                || (is_repairing && self.complete_members(group).len() < write);
+            let is_short = answers.sound_count(&self.config, group) < write
+                || (is_repairing && self.complete_slots(group) < write);
             if is_short {
                 let lost = links.iter().enumerate().filter(|(slot, _)| is_lost(*slot));
                 asked.extend(lost.map(|(_, link)| *link).filter(|link| self.links[link.0].is_up()));
@@ -414,10 +415,11 @@ impl Client {
     /// Step 3, and the plan of step 4.
     fn begin_repair(&mut self, effects: &mut Effects) {
         let Phase::Opening(opening) = &mut self.phase else { return };
-        let recovered = opening.answers.recover();
+        let recovered = opening.answers.recover(&self.config);
         let mut repairs = BTreeMap::new();
         for group in (0..recovered.tails.len()).map(|group| GroupId(group as u32)) {
-            for slot in (0..usize::from(self.config.quorum.members)).map(Slot) {
+            let everyone = self.routes.links_of_group[group.0 as usize].len();
+            for slot in (0..everyone).map(Slot) {
                 let answer = opening.answers.get(group, slot);
                 if let Some(repair) = answer.and_then(|answer| plan_repair(answer, &recovered)) {
                     repairs.insert(RepairId { group, target: slot }, repair);
@@ -429,20 +431,26 @@ impl Client {
         opening.step = Step::Repairing(recovered, repairs);
     }
 
-    /// Members of a group that hold its whole tail.
-    fn complete_members(&self, group: GroupId) -> Vec<Slot> {
+    /// Whether a member or candidate holds its group's whole tail.
+    fn is_complete(&self, group: GroupId, slot: Slot) -> bool {
         let Phase::Opening(Opening { answers, step: Step::Repairing(recovered, repairs), .. }) = &self.phase
         else {
-            return Vec::new();
+            return false;
         };
+        let repair = repairs.get(&RepairId { group, target: slot });
+        answers.get(group, slot).is_some_and(is_undamaged)
+            && repair.is_none_or(|repair| repair.reached >= recovered.tails[group.0 as usize])
+    }
+
+    /// Members of a group that hold its whole tail.
+    fn complete_members(&self, group: GroupId) -> Vec<Slot> {
         let slots = (0..usize::from(self.config.quorum.members)).map(Slot);
-        slots
-            .filter(|slot| answers.get(group, *slot).is_some_and(is_undamaged))
-            .filter(|slot| {
-                let repair = repairs.get(&RepairId { group, target: *slot });
-                repair.is_none_or(|repair| repair.reached >= recovered.tails[group.0 as usize])
-            })
-            .collect()
+        slots.filter(|slot| self.is_complete(group, *slot)).collect()
+    }
+
+    /// Slots of a group whose members hold its whole tail, and the candidates for them too.
+    fn complete_slots(&self, group: GroupId) -> usize {
+        self.config.groups[group.0 as usize].count_in_every_set(|slot| self.is_complete(group, Slot(slot)))
     }
 
     /// Goes on with every repair that is not waiting. True when every group has its write quorum.
@@ -455,8 +463,7 @@ impl Client {
             repairs.filter_map(|(id, repair)| repair.is_idle(now).then_some(*id)).collect();
         let write = usize::from(self.config.quorum.write);
         let groups = (0..self.config.groups.len()).map(|group| GroupId(group as u32));
-        let lacking: Vec<GroupId> =
-            groups.filter(|group| self.complete_members(*group).len() < write).collect();
+        let lacking: Vec<GroupId> = groups.filter(|group| self.complete_slots(*group) < write).collect();
         for id in idle.into_iter().filter(|id| lacking.contains(&id.group)) {
             self.repair_step(id, now, effects);
         }
@@ -605,10 +612,17 @@ impl Client {
     /// Step 6, once a write quorum of every group has the history: VCL = VDL = upper, and the log goes on.
     fn finish_install(&mut self, effects: &mut Effects) {
         let write = usize::from(self.config.quorum.write);
-        let streaming = |links: &Vec<LinkIndex>| {
-            links.iter().filter(|link| self.links[link.0].state == LinkState::Streaming).count()
+        let streaming = |(links, membership): (&Vec<LinkIndex>, &Membership)| {
+            membership.count_in_every_set(|slot| self.links[links[slot].0].state == LinkState::Streaming)
         };
-        if self.routes.links_of_group.iter().any(|links| streaming(links) < write) {
+        if self
+            .routes
+            .links_of_group
+            .iter()
+            .zip(&self.config.groups)
+            .map(streaming)
+            .any(|count| count < write)
+        {
             return;
         }
         let Phase::Opening(Opening { step: Step::Installing(recovered), .. }) = &self.phase else { return };
@@ -616,20 +630,23 @@ impl Client {
         assert!(upper >= recovered.vdl.plus(self.config.lal.records));
         let tails = recovered.tails.clone();
         self.pgmrpl = recovered.gc_floor.min(upper);
-        let known =
-            core::mem::replace(&mut self.durability, Durability::new(self.config.quorum, upper, &tails));
-        for index in 0..self.config.groups.len() {
-            let group = GroupId(index as u32);
-            for slot in (0..usize::from(self.config.quorum.members)).map(Slot) {
-                if let Some(scl) = known.scl(group, slot) {
-                    self.durability.set_scl(group, slot, scl);
-                }
-            }
-        }
+        self.begin_counting(upper, &tails);
         self.log = Log::new(self.config.geometry, self.config.lal, upper, &tails);
         self.phase = Phase::Writing;
         effects.list.push(Effect::VdlAdvanced(upper));
         effects.list.push(Effect::Opened);
+    }
+
+    /// Everything up to `vdl` is durable; what members have told so far counts from there.
+    fn begin_counting(&mut self, vdl: Lsn, tails: &[Lsn]) {
+        let fresh = Durability::new(self.config.quorum, vdl, tails);
+        let known = core::mem::replace(&mut self.durability, fresh);
+        for (index, membership) in self.config.groups.iter().enumerate() {
+            let group = GroupId(index as u32);
+            let everyone = (0..membership.everyone().count()).map(Slot);
+            let scls = everyone.map(|slot| known.scl(group, slot)).collect();
+            self.durability.set_members(group, membership, scls);
+        }
     }
 
     // ------------------------------------------------------------------ read-only opening
@@ -655,17 +672,7 @@ impl Client {
             // read point; then only a member that is complete at the read point itself may answer.
             tails.push(scls.max().unwrap_or(Lsn::ZERO).min(self.reader_vdl));
         }
-        let known = core::mem::replace(
-            &mut self.durability,
-            Durability::new(self.config.quorum, self.reader_vdl, &tails),
-        );
-        for index in 0..self.config.groups.len() {
-            for slot in (0..members).map(Slot) {
-                if let Some(scl) = known.scl(GroupId(index as u32), slot) {
-                    self.durability.set_scl(GroupId(index as u32), slot, scl);
-                }
-            }
-        }
+        self.begin_counting(self.reader_vdl, &tails);
         self.log = Log::new(self.config.geometry, self.config.lal, self.reader_vdl, &tails);
         self.phase = Phase::ReadOnly;
         effects.list.push(Effect::VdlAdvanced(self.reader_vdl));

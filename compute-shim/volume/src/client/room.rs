@@ -36,12 +36,14 @@ impl Client {
         // One more than a write quorum can do without.
         let needed = usize::from(quorum.members - quorum.write) + 1;
         let mut least = Room::Ample;
-        for links in &self.routes.links_of_group {
+        for (links, membership) in self.routes.links_of_group.iter().zip(&self.config.groups) {
+            let slots = membership.members.len();
             for class in [Room::Short, Room::Full] {
-                let members = links.iter().map(|link| &self.links[link.0]);
-                let has_class = members.clone().filter(|link| link.room >= class).count();
-                let is_away = members.filter(|link| link.state != LinkState::Streaming).count();
-                if has_class > 0 && has_class + is_away >= needed {
+                let has_room = |slot: usize| self.links[links[slot].0].room < class;
+                let is_here = |slot: usize| self.links[links[slot].0].state == LinkState::Streaming;
+                let has_class = slots - membership.count_in_every_set(has_room);
+                let can_take = membership.count_in_every_set(|slot| has_room(slot) && is_here(slot));
+                if has_class > 0 && slots - can_take >= needed {
                     least = least.max(class);
                 }
             }

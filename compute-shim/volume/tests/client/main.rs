@@ -1,5 +1,6 @@
 //! The client from outside, frame by frame: a machine that is driven by hand stands in [`opener`].
 
+mod members;
 mod opener;
 mod opening;
 mod reading;

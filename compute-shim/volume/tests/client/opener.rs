@@ -27,7 +27,7 @@ pub type Sent = (u16, u64);
 pub struct Opener {
     pub client: Client,
     pub now_us: u64,
-    /// What was sent on each link and not looked at yet.
+    /// What was sent on each link and not looked at yet; the seventh is a candidate's.
     pub sent: Vec<Vec<Sent>>,
     /// Histories that were sent anywhere.
     pub histories: Vec<EpochHistory>,
@@ -55,19 +55,19 @@ impl Opener {
             geometry: Geometry { pages_per_group: 16, groups: 1 },
             geometry_epoch: GeometryEpoch(1),
             quorum: QuorumModel::FOUR_OF_SIX,
-            groups: vec![Membership { epoch: MembershipEpoch(1), members: members.collect() }],
+            groups: vec![Membership::of(MembershipEpoch(1), members.collect())],
             lal: Lal { records: 16, bytes: 1 << 20 },
         };
         let client = Client::open(config, OPENER);
         let mut opener = Opener {
             client,
             now_us: 1,
-            sent: vec![Vec::new(); 6],
+            sent: vec![Vec::new(); 7],
             histories: Vec::new(),
             pushed: Vec::new(),
             read_points: Vec::new(),
             pgmrpl_told: Lsn::ZERO,
-            frames: vec![Vec::new(); 6],
+            frames: vec![Vec::new(); 7],
         };
         opener.flush();
         opener

@@ -7,7 +7,7 @@ use hexalog_protocol::record::Operation;
 use hexalog_protocol::{GroupId, Lsn, PageId};
 
 impl Opener {
-    fn append(&mut self, pages: &[u64]) -> Lsn {
+    pub fn append(&mut self, pages: &[u64]) -> Lsn {
         let mut mtr = Mtr::new();
         for page in pages {
             mtr.begin_record(PageId(*page), Lsn::ZERO);
@@ -19,13 +19,13 @@ impl Opener {
     }
 
     /// Takes out what was sent of batches on a link: the frames' requests, and the last LSNs.
-    fn batches(&mut self, link: usize) -> (Vec<u64>, Vec<Lsn>) {
+    pub fn batches(&mut self, link: usize) -> (Vec<u64>, Vec<Lsn>) {
         let frames = std::mem::take(&mut self.frames[link]).into_iter();
         let (requests, lasts): (Vec<u64>, Vec<Vec<Lsn>>) = frames.filter(|(_, it)| !it.is_empty()).unzip();
         (requests, lasts.concat())
     }
 
-    fn acknowledge(&mut self, link: usize, request: u64, scl: Lsn) {
+    pub fn acknowledge(&mut self, link: usize, request: u64, scl: Lsn) {
         let scls = vec![(GroupId(0), scl)];
         let (epoch, vdl_heard) = (OPENER.epoch, Lsn(10));
         let ack = WriteAck { volume: VOLUME, epoch, vdl_heard, room: Room::Ample, scls };

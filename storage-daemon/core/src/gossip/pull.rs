@@ -10,6 +10,7 @@ use core::net::SocketAddr;
 use hexalog_protocol::frame::Frame;
 use hexalog_protocol::message::{
     GossipPull, GossipPush, History, InstallHistory, Message, Refusal, RefusalReason, SegmentName,
+    SetMembership,
 };
 use hexalog_protocol::{Lsn, SegmentId};
 
@@ -69,6 +70,9 @@ impl Shard {
         let wants_scls = self.wants_member_scls();
         let interval_us = self.options.gossip_interval_us;
         let segment = self.segments.get_mut(&key).expect("just listed");
+        if segment.is_replaced {
+            return self.ask_whether_to_leave(key, now, effects);
+        }
         if segment.damage.is_some() {
             self.ask_witnesses(key, now, effects);
         }
@@ -103,6 +107,31 @@ impl Shard {
         if is_unsure && stands_still && now.monotonic_us >= segment.gossip.next_us {
             let pause_us = if is_behind { interval_us } else { segment.gossip.pause_us(interval_us) };
             self.ask_next_peer(key, pause_us, now, effects);
+        }
+    }
+
+    /// One that has been replaced asks who is a member now whether they know it, until enough do (`docs/decisions/0171`).
+    fn ask_whether_to_leave(&mut self, key: SegmentKey, now: Now, effects: &mut Effects) {
+        let segment = &self.segments[&key];
+        if !segment.health.follows_log() || segment.decided.gives_up_log || segment.is_giving_up {
+            return;
+        }
+        let asked: Vec<_> = segment
+            .gossip
+            .peers()
+            .filter(|peer| !peer.knows_members && !self.is_asked(key, peer.segment, true))
+            .map(|peer| (peer.segment, peer.address))
+            .collect();
+        for (segment, address) in asked {
+            self.links.want(address, now, effects);
+            let Some(connection) = self.links.connection(address) else { continue };
+            let asked_position = self.log.durable().position;
+            let (asked_us, after) = (now.monotonic_us, Lsn::ZERO);
+            let request =
+                PeerRequest { key, segment, address, asked_us, asked_position, after, is_for_scl: true };
+            let request_id = self.note_request(request);
+            let name = SegmentName { volume: key.0, group: key.1 };
+            Message::FetchMembership(name).encode(request_id, effects.send(connection));
         }
     }
 
@@ -177,7 +206,7 @@ impl Shard {
             volume: key.0,
             group: key.1,
             writer: segment.promised,
-            membership_epoch: segment.membership.epoch,
+            membership_epoch: segment.members_promised,
             after: segment.scl,
             through,
             bytes_max: self.options.gossip_bytes_max,
@@ -221,6 +250,7 @@ impl Shard {
         match message {
             Message::GossipPush(push) => self.on_gossip_answer(now, &request, &push, effects),
             Message::History(history) => self.on_history_fetched(&request, history, effects),
+            Message::SetMembership(set) => self.on_membership_fetched(&request, set, effects),
             Message::HydratePages(pages) if self.fetches.waits_for(frame.request_id) => {
                 if !self.on_pages(now, &request, &pages, effects) {
                     self.drop_link(now, connection, effects);
@@ -362,6 +392,34 @@ impl Shard {
             let request_id = self.note_request(PeerRequest { asked_us: now.monotonic_us, ..*request });
             let name = SegmentName { volume: request.key.0, group: request.key.1 };
             Message::FetchHistory(name).encode(request_id, effects.send(connection));
+        }
+        let has_old_members = refusal.reason == RefusalReason::StaleMembership
+            && refusal.membership_epoch > self.segments[&request.key].members_promised;
+        if has_old_members {
+            let request_id = self.note_request(PeerRequest { asked_us: now.monotonic_us, ..*request });
+            let name = SegmentName { volume: request.key.0, group: request.key.1 };
+            Message::FetchMembership(name).encode(request_id, effects.send(connection));
+        }
+    }
+
+    /// It was away while the group's members changed, or is none of them any more.
+    fn on_membership_fetched(&mut self, request: &PeerRequest, set: SetMembership, effects: &mut Effects) {
+        let key = request.key;
+        let Some(segment) = self.segments.get_mut(&key).filter(|_| (set.volume, set.group) == key) else {
+            return;
+        };
+        if set.membership.epoch > segment.members_promised {
+            // If it cannot be staged now the segment stays as it is, is refused again, and asks again.
+            let _ = self.stage_membership(key, set.membership);
+            return self.submit_append(effects);
+        }
+        let is_current = set.membership.epoch == segment.membership.epoch;
+        if let Some(peer) = segment.gossip.peer_mut(request.segment).filter(|_| is_current) {
+            peer.knows_members = true;
+        }
+        if segment.is_replaced && segment.may_leave() {
+            self.decide_hydration(key);
+            self.submit_append(effects);
         }
     }
 

@@ -237,7 +237,7 @@ impl Shard {
             volume: pull.volume,
             group: pull.group,
             writer: segment.promised,
-            membership_epoch: segment.membership.epoch,
+            membership_epoch: segment.members_promised,
             scl: segment.scl,
             log_from: match segment.runs.oldest_lsn() {
                 // What log there is must not seem to be less than it is.

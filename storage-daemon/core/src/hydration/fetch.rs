@@ -120,7 +120,7 @@ impl Segment {
     /// Whether it waits for pages, and could take them.
     fn wants_pages(&self) -> bool {
         let is_waiting = self.health == Health::NeedsHydration && self.decided.hydrated.is_none();
-        is_waiting && self.promised.epoch.0 > 0 && self.check_promises().is_ok()
+        is_waiting && !self.is_replaced && self.promised.epoch.0 > 0 && self.check_promises().is_ok()
     }
 
     /// The least base whose pages bring it further than when it gave up its log: what it has told since is among them, and
@@ -247,7 +247,7 @@ impl Shard {
             volume: key.0,
             group: key.1,
             writer: segment.promised,
-            membership_epoch: segment.membership.epoch,
+            membership_epoch: segment.members_promised,
             asker: segment.id,
             session: fetch.session,
             turn: fetch.turn,
@@ -293,7 +293,7 @@ impl Shard {
         if !is_valid || (answer.volume, answer.group) != fetch.key {
             return false;
         }
-        if answer.membership_epoch != segment.membership.epoch {
+        if answer.membership_epoch != segment.members_promised {
             self.fail_fetch(now, "the members have changed", effects);
             return true;
         }

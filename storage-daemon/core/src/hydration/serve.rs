@@ -304,7 +304,7 @@ impl Shard {
             volume: key.0,
             group: key.1,
             writer: segment.promised,
-            membership_epoch: segment.membership.epoch,
+            membership_epoch: segment.members_promised,
             session: answer.session,
             turn: answer.pull.turn,
             base: answer.base,

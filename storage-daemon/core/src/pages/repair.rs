@@ -210,7 +210,7 @@ impl Shard {
             read_point: segment.vdl_durable,
             group_tail: segment.scl,
             writer: segment.promised,
-            membership_epoch: segment.membership.epoch,
+            membership_epoch: segment.members_promised,
             geometry_epoch: segment.geometry_epoch,
         };
         let request_id = self.note_request(PeerRequest {

@@ -55,7 +55,7 @@ impl Segment {
         self.check_writer(writer)?;
         match self.health {
             Health::NeedsHydration => Err(RefusalReason::Damaged),
-            _ if membership == self.membership.epoch => Ok(()),
+            _ if membership == self.members_promised => Ok(()),
             _ => Err(RefusalReason::StaleMembership),
         }
     }
@@ -63,7 +63,7 @@ impl Segment {
     fn check_members(&self, membership: MembershipEpoch) -> Result<(), RefusalReason> {
         match self.health {
             Health::Sound if self.lacks_index => Err(RefusalReason::Damaged),
-            Health::Sound if membership == self.membership.epoch => Ok(()),
+            Health::Sound if membership == self.members_promised => Ok(()),
             Health::Sound => Err(RefusalReason::StaleMembership),
             Health::Damaged | Health::NeedsHydration => Err(RefusalReason::Damaged),
         }

@@ -50,7 +50,7 @@ impl Volume {
             pages_per_group: PAGES,
             geometry_epoch: GeometryEpoch(1),
             base_lsn: Lsn::ZERO,
-            membership: Membership { epoch: MembershipEpoch(1), members: vec![member] },
+            membership: Membership::of(MembershipEpoch(1), vec![member]),
         };
         assert!(matches!(call(world, wire, 1, &Message::CreateSegment(create)), Some(Answer::Done)));
         let bump = EpochBump { volume, writer, groups: vec![GROUP] };

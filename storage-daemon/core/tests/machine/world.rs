@@ -128,7 +128,7 @@ pub fn membership(group: u32) -> Membership {
         az: (node / 2) as u8,
         address: address(node),
     });
-    Membership { epoch: MembershipEpoch(1), members: members.collect() }
+    Membership::of(MembershipEpoch(1), members.collect())
 }
 
 impl World {

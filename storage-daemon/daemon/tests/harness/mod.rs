@@ -255,7 +255,7 @@ impl Writer {
             pages_per_group: 1024,
             geometry_epoch: GeometryEpoch(1),
             base_lsn: Lsn::ZERO,
-            membership: Membership { epoch: MEMBERSHIP, members: vec![member] },
+            membership: Membership::of(MEMBERSHIP, vec![member]),
         }));
         self.expect(|message| matches!(message, Message::Done(_)));
         self.send(&Message::EpochBump(EpochBump { volume, writer, groups: vec![GROUP] }));

@@ -19,7 +19,7 @@ pub(super) fn membership() -> Membership {
         address: address.parse().expect("an address"),
     };
     let members = vec![member(5, "127.0.0.1:7001"), member(6, "[::1]:7002")];
-    Membership { epoch: MembershipEpoch(4), members }
+    Membership::of(MembershipEpoch(4), members)
 }
 
 pub(super) fn create_segment() -> CreateSegment {

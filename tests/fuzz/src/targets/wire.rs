@@ -207,6 +207,7 @@ fn control() -> Vec<(&'static str, Message<'static>)> {
             Message::InstallHistory(InstallHistory { volume, groups: vec![group], history: history() }),
         ),
         ("fetch-history", Message::FetchHistory(SegmentName { volume, group })),
+        ("fetch-membership", Message::FetchMembership(SegmentName { volume, group })),
         ("history", Message::History(History { volume, group, history: history() })),
         ("set-membership", Message::SetMembership(SetMembership { volume, group, membership: membership() })),
         ("status-query", Message::StatusQuery(StatusQuery { volume })),

@@ -62,6 +62,11 @@ impl Cluster {
         ShardIndex((shard % self.shards_per_daemon) as u16)
     }
 
+    /// Whether each zone has more daemons than a group has members there.
+    pub fn has_spares(&self) -> bool {
+        self.daemons > MEMBERS
+    }
+
     /// The shards of a daemon.
     pub fn shards_of(&self, daemon: usize) -> Range<usize> {
         daemon * self.shards_per_daemon..(daemon + 1) * self.shards_per_daemon
@@ -117,7 +122,7 @@ impl Cluster {
             address: self.address(*shard),
         };
         let members = self.members(group).iter().enumerate().map(member).collect();
-        Membership { epoch: MembershipEpoch(1), members }
+        Membership::of(MembershipEpoch(1), members)
     }
 }
 
