@@ -185,6 +185,8 @@ pub struct Plan {
     pub stalls: Stalls,
     /// Mean time between file systems becoming full; none does if zero, and devices have all their space from the start.
     pub full_every_us: u64,
+    /// Mean time between two steps of changes of members; none if zero. There must be daemons to spare.
+    pub change_every_us: u64,
     /// The faults to be made, by number; `None`: all.
     pub only_faults: Option<BTreeSet<u64>>,
     /// Sizes of compute processes.
@@ -231,6 +233,7 @@ impl Plan {
             rot_mask: u64::MAX,
             stalls: Stalls::draw(&mut random),
             full_every_us: 0,
+            change_every_us: 0,
             only_faults: None,
             compute: Plan::draw_compute(&mut random),
             mix: Mix::draw(&mut random),
@@ -252,6 +255,10 @@ impl Plan {
         if profile != Profile::Bulk && cluster.one_in(4) {
             let (daemons, shards) = [(6, 2), (9, 1), (12, 1)][cluster.range(0, 3) as usize];
             plan.cluster = Cluster::new(daemons, shards);
+        }
+        let mut changes = Random::new(seed ^ 0xc4a6);
+        if plan.cluster.has_spares() && !changes.one_in(3) {
+            plan.change_every_us = [10_000, 50_000, 200_000][changes.range(0, 3) as usize];
         }
         // Full storage refuses rows, which the SQL workload does not expect yet.
         if profile == Profile::Volume && random.one_in(2) {
@@ -361,6 +368,7 @@ impl Plan {
             }
         }
         plan.full_every_us = 0;
+        plan.change_every_us = 0;
         plan.cluster = Cluster::SIX;
         for (name, value) in words {
             plan.set(name, value, number);
@@ -411,6 +419,7 @@ impl Plan {
             "rots" => self.rot_kinds = number(value),
             "rot_mask" => self.rot_mask = number(value),
             "full_us" => self.full_every_us = number(value),
+            "change_us" => self.change_every_us = number(value),
             "only" => self.only_faults = Some(value.split_terminator(',').map(&number).collect()),
             "compute" => self.set_compute(&value.split(',').map(&number).collect::<Vec<u64>>()),
             "mix" => {
@@ -560,6 +569,9 @@ impl fmt::Display for Plan {
         }
         if self.full_every_us != 0 {
             write!(f, " full_us={}", self.full_every_us)?;
+        }
+        if self.change_every_us != 0 {
+            write!(f, " change_us={}", self.change_every_us)?;
         }
         if let Some(only) = &self.only_faults {
             let numbers: Vec<String> = only.iter().map(u64::to_string).collect();

@@ -16,6 +16,7 @@
 mod ask;
 mod bounds;
 mod bulk;
+mod changes;
 pub mod cluster;
 mod completeness;
 mod computes;
@@ -102,6 +103,8 @@ pub struct Outcome {
     pub unknown: u64,
     /// Virtual time at the end.
     pub virtual_us: u64,
+    /// Candidates that took a member's place.
+    pub members_replaced: u64,
     /// How a bulk load went.
     pub load: Option<LoadStatistics>,
 }
@@ -119,6 +122,9 @@ impl fmt::Display for Outcome {
         )?;
         if self.segments_repaired + self.pages_repaired > 0 {
             write!(f, "; {} segments and {} pages repaired", self.segments_repaired, self.pages_repaired)?;
+        }
+        if self.members_replaced > 0 {
+            write!(f, "; {} members replaced", self.members_replaced)?;
         }
         self.load.iter().try_for_each(|load| write!(f, "; {load}"))
     }
@@ -183,6 +189,13 @@ enum Happening {
         run: u64,
     },
     MemberIsChecked,
+    /// A step of a change of members is made in metadata.
+    MembersChange,
+    /// The writer that it was made for hears of it.
+    MembersAreTold {
+        run: u64,
+        group: GroupId,
+    },
     /// A member of a healthy cluster is slow for a moment.
     NoiseComes,
     TaskRuns {
@@ -264,6 +277,9 @@ pub struct World {
     random: Random,
     /// For what is looked at and changes nothing.
     checks: Random,
+    /// For changes of members.
+    changes: Random,
+    metadata: changes::Metadata,
     processes: Vec<Process>,
     network: Network,
     writers: Vec<Writer>,
@@ -340,6 +356,8 @@ impl World {
             happenings: BTreeMap::new(),
             random: Random::new(plan.seed),
             checks: Random::new(plan.seed ^ 0xc4ec),
+            changes: Random::new(plan.seed ^ 0xc4a7),
+            metadata: changes::Metadata::new(plan.cluster, plan.groups),
             processes: (0..plan.cluster.shards()).map(|_| process()).collect(),
             network: Network::default(),
             writers: Vec::new(),
@@ -396,6 +414,9 @@ impl World {
             self.at(at, Happening::Fault { number: number as u64 });
         }
         self.plan_file_systems();
+        if self.plan.change_every_us > 0 {
+            self.at(self.plan.change_every_us, Happening::MembersChange);
+        }
         match self.plan.profile {
             Profile::Volume | Profile::Sql => self.run_until(self.faults_stop_us),
             Profile::Bulk => {
@@ -448,7 +469,7 @@ impl World {
 
     /// The shards of a group's members, of another group each time that something befalls the processes.
     fn members_in_turn(&self) -> [usize; MEMBERS] {
-        self.plan.cluster.members(GroupId((self.outcome.faults % u64::from(self.plan.groups)) as u32))
+        self.members_of(GroupId((self.outcome.faults % u64::from(self.plan.groups)) as u32))
     }
 
     fn note(&mut self, text: &str) {
@@ -502,6 +523,8 @@ impl World {
             Happening::TaskRuns { run, task } => self.run_task(run, task),
             Happening::Fault { number } => self.make_fault(number),
             Happening::MemberIsChecked => self.check_a_member(),
+            Happening::MembersChange => self.change_members(),
+            Happening::MembersAreTold { run, group } => self.tell_members(run, group),
             Happening::NoiseComes => self.make_noise(),
             Happening::Heal { az } => {
                 self.note(&format!("az {az} is reached again"));

@@ -8,7 +8,7 @@ use super::ask::find_answer;
 use super::members::{image_in, within};
 use super::{VOLUME, World};
 use hexalog_protocol::message::{Message, ReadPage, RefusalReason, SegmentState, Status};
-use hexalog_protocol::{GeometryEpoch, MembershipEpoch, PageId};
+use hexalog_protocol::{GeometryEpoch, PageId};
 
 impl World {
     /// A peer that wants a page mended knows of no tail but its own SCL, which here is as far as this member is. It may be
@@ -27,7 +27,7 @@ impl World {
             read_point: within(segment.gc_floor, high, draw),
             group_tail: segment.scl,
             writer: segment.writer,
-            membership_epoch: MembershipEpoch(1),
+            membership_epoch: segment.membership_epoch,
             geometry_epoch: GeometryEpoch(1),
         };
         let said = self.ask(shard, &Message::ReadPage(read.clone()));

@@ -10,7 +10,7 @@
 
 use super::World;
 use hexalog_protocol::frame::Frame;
-use hexalog_protocol::message::{Message, RefusalReason, SegmentState, Status, WriteAck};
+use hexalog_protocol::message::{Membership, Message, RefusalReason, SegmentState, Status, WriteAck};
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{GroupId, Lsn};
 use std::cmp::Reverse;
@@ -71,13 +71,17 @@ impl Counted {
         ack.scls.iter().for_each(|(group, scl)| self.word(run, shard, *group, *scl));
     }
 
-    /// What a write quorum has told of a group.
-    fn reached(&self, run: u64, group: GroupId) -> Lsn {
+    /// What a write quorum of every set in force has told of a group, whose members and candidates are on these shards.
+    fn reached(&self, run: u64, group: GroupId, membership: &Membership, shards: &[usize]) -> Lsn {
         let Some(words) = self.words.get(&run) else { return Lsn::ZERO };
-        let of_group = (group, 0)..=(group, usize::MAX);
-        let mut scls: Vec<Lsn> = words.range(of_group).map(|(_, scl)| *scl).collect();
+        let word = |place: usize| words.get(&(group, shards[place])).copied();
+        let mut scls: Vec<Lsn> = (0..shards.len()).filter_map(word).collect();
         scls.sort_unstable_by_key(|scl| Reverse(*scl));
-        scls.get(usize::from(QuorumModel::FOUR_OF_SIX.write) - 1).copied().unwrap_or(Lsn::ZERO)
+        let is_reached = |scl: &Lsn| {
+            let count = membership.count_in_every_set(|place| word(place) >= Some(*scl));
+            count >= usize::from(QuorumModel::FOUR_OF_SIX.write)
+        };
+        scls.into_iter().find(is_reached).unwrap_or(Lsn::ZERO)
     }
 }
 
@@ -122,13 +126,19 @@ impl World {
             return;
         }
         let groups = self.writers[index].client().status();
-        if let Some((group, shard)) = look.lost {
-            let slot = self.plan.cluster.slot_of(group, shard).expect("a member told of it");
+        let memberships = self.writers[index].client().config().groups.clone();
+        let shards: Vec<Vec<usize>> = memberships.iter().map(|members| self.everyone_of(members)).collect();
+        if let Some((group, shard)) = look.lost
+            // One that has been replaced may still tell.
+            && let Some(slot) = shards[group.0 as usize].iter().position(|other| *other == shard)
+        {
             let counted = groups[group.0 as usize].scls[slot];
             assert_eq!(counted, None, "writer {run} knows that member {slot} of {group:?} is lost");
         }
         for group in groups {
-            let reached = self.counted.reached(run, group.group).max(group.tail);
+            let at = group.group.0 as usize;
+            let reached =
+                self.counted.reached(run, group.group, &memberships[at], &shards[at]).max(group.tail);
             assert!(
                 group.pgcl <= reached,
                 "writer {run} counts {:?} durable up to {}, and its members' words reach {reached}: {:?}",

@@ -196,9 +196,8 @@ impl Fences {
     }
 
     /// Members of the group that have told last that they have this.
-    fn count_told(&self, group: GroupId, lsn: Lsn) -> usize {
-        let of_group = self.members.iter().filter(|((_, of), _)| *of == group);
-        of_group.filter(|(_, told)| told.scl >= lsn).count()
+    fn count_told(&self, group: GroupId, members: &[usize], lsn: Lsn) -> usize {
+        members.iter().filter(|shard| self.scl_told(**shard, group) >= lsn).count()
     }
 
     fn history_came(&mut self, shard: usize, group: GroupId, history: &EpochHistory) {
@@ -319,7 +318,7 @@ impl World {
         let vdl = self.model.acknowledged;
         for group in self.fences.fallen.iter().copied() {
             let tail = self.tail_at(group, vdl);
-            let count = self.fences.count_told(group, tail);
+            let count = self.fences.count_told(group, &self.members_of(group), tail);
             assert!(
                 count >= usize::from(QuorumModel::FOUR_OF_SIX.write),
                 "VDL {vdl} rests on {count} members of {group:?}, whose last record below it is {tail}: others have told since \

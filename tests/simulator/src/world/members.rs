@@ -9,7 +9,7 @@ use super::{Happening, VOLUME, World};
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{Message, ReadPage, RefusalReason, SegmentState, SegmentStatus, Status};
-use hexalog_protocol::{GeometryEpoch, GroupId, Lsn, MembershipEpoch, Page, PageId};
+use hexalog_protocol::{GeometryEpoch, GroupId, Lsn, Page, PageId};
 use hexalog_storage_core::shard::Shard;
 
 /// After the faults a device is read through within so long, and what it altered is whole again.
@@ -52,6 +52,10 @@ impl World {
     fn check_member_page(&mut self, shard: usize, page: PageId, draw: u64) {
         let status = self.ask_status(shard);
         self.check_members_word(shard, page, &status);
+        if !self.has_segment_of(self.group_of(page), shard) {
+            // It has been replaced: nobody mends it, and nobody asks it.
+            return;
+        }
         if draw % READINGS_OF_PEERS == 1 {
             return self.check_page_for_peer(shard, &status, (page, draw));
         }
@@ -75,7 +79,7 @@ impl World {
 
     /// This page, or the first one that the shard has if it does not have that; the same if it has none.
     fn page_of(&self, shard: usize, page: PageId) -> PageId {
-        let has = |group: &GroupId| self.plan.cluster.slot_of(*group, shard).is_some();
+        let has = |group: &GroupId| self.has_segment_of(*group, shard);
         if has(&self.group_of(page)) {
             return page;
         }
@@ -120,7 +124,7 @@ impl World {
             read_point: within(segment.gc_floor, high, draw),
             group_tail: Lsn(u64::MAX),
             writer: WriterId::default(),
-            membership_epoch: MembershipEpoch(1),
+            membership_epoch: segment.membership_epoch,
             geometry_epoch: GeometryEpoch(1),
         })
     }

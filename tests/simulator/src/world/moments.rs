@@ -37,11 +37,12 @@ impl Moments {
         fenced.map(|writer| writer.epoch).filter(|fenced| *fenced <= epoch).max().unwrap_or_default()
     }
 
-    fn promised(&mut self, shard: usize, group: GroupId, writer: WriterId) {
+    fn promised(&mut self, shard: usize, group: GroupId, members: &[usize], writer: WriterId) {
         self.promised.insert((group, shard), writer);
         let of_group = self.promised.range((group, 0)..=(group, usize::MAX));
         let stands = |other: &WriterId| other.epoch > writer.epoch || *other == writer;
-        let count = of_group.filter(|(_, other)| stands(other)).count();
+        let of_members = of_group.filter(|((_, of), _)| members.contains(of));
+        let count = of_members.filter(|(_, other)| stands(other)).count();
         if count >= usize::from(QuorumModel::FOUR_OF_SIX.write) {
             self.fenced.entry(group).or_default().push(writer);
         }
@@ -55,7 +56,8 @@ impl World {
             return;
         }
         if let Message::Bumped(answer) = Message::decode(frame).expect("shards send valid messages") {
-            self.moments.promised(shard, answer.group, answer.writer);
+            let members = self.members_of(answer.group);
+            self.moments.promised(shard, answer.group, &members, answer.writer);
         }
     }
 

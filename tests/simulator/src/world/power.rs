@@ -262,7 +262,8 @@ impl World {
         assert_eq!(left.len(), sound.len(), "no volume is open before all shards are there");
         for group in (0..self.plan.groups).map(GroupId) {
             let tail = self.tail_at(group, vdl);
-            let has = |shard: &usize| self.plan.cluster.slot_of(group, *shard).is_some();
+            let of_group = self.members_of(group);
+            let has = |shard: &usize| of_group.contains(shard);
             let members: Vec<(usize, &SegmentStatus)> = left
                 .iter()
                 .filter(|(shard, _)| has(shard))

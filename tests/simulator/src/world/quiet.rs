@@ -93,7 +93,9 @@ impl World {
     fn check_caught_up(&mut self, group: GroupId, statuses: &[Status]) {
         let client = self.writers.last().expect("a writer was started").client();
         let seen = &client.status()[group.0 as usize];
-        for (slot, shard) in self.plan.cluster.members(group).into_iter().enumerate() {
+        let membership = client.config().groups[group.0 as usize].clone();
+        assert_eq!(&membership, self.metadata.membership(group), "the writer knows who the members are");
+        for (slot, shard) in self.everyone_of(&membership).into_iter().enumerate() {
             let segment = segment_of(&statuses[shard], group);
             assert_eq!(segment.state, SegmentState::Open, "member {slot} of {group:?}");
             assert_eq!(segment.scl, seen.tail, "member {slot} of {group:?} has caught up");
@@ -119,6 +121,7 @@ impl World {
         };
         assert!(
             self.plan.rot_every_us > 0
+                || self.plan.change_every_us > 0
                 || self.outcome.faults > 0
                 || self.plan.stalls != Stalls::default()
                 || self.plan.log_bytes < calm_log_bytes_min,

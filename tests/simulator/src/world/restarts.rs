@@ -3,6 +3,7 @@
 use super::ask::find_answer;
 use super::quiet::counter;
 use super::{VOLUME, World};
+use hexalog_protocol::GroupId;
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::message::{Message, SegmentName, SegmentState, SegmentStatus, Status};
 use hexalog_storage_core::shard::Shard;
@@ -21,6 +22,12 @@ impl BeforeStop {
     pub fn of(status: Status) -> BeforeStop {
         let being_given_up = counter(&status, "hydrations_decided") - counter(&status, "segments_given_up");
         BeforeStop { status, being_given_up, may_forget: false }
+    }
+
+    /// Of the groups that the shard serves: one that has been replaced gives up what it had.
+    pub fn of_groups(mut self, serves: impl Fn(GroupId) -> bool) -> BeforeStop {
+        self.status.segments.retain(|segment| serves(segment.group));
+        self
     }
 
     /// Of a device that may lose any of it.
@@ -42,6 +49,14 @@ impl BeforeStop {
                 new.group
             );
         }
+    }
+
+    /// Of the segments that there were, those that are lost.
+    fn lost_of(&self, status: &Status) -> u64 {
+        let was_there =
+            |segment: &&SegmentStatus| self.status.segments.iter().any(|old| old.group == segment.group);
+        let lost = status.segments.iter().filter(|segment| is_lost(segment.state));
+        lost.filter(was_there).count() as u64
     }
 
     /// Everything that a segment said was durable: its SCL falls only with what a history annuls, and it is lost only if
@@ -66,7 +81,7 @@ impl BeforeStop {
             );
         }
         assert!(
-            lost_count(after) <= lost_count(&self.status) + self.being_given_up,
+            self.lost_of(after) <= self.lost_of(&self.status) + self.being_given_up,
             "{who}: a segment said that it was sound, and that was not durable"
         );
     }
@@ -74,10 +89,6 @@ impl BeforeStop {
 
 pub(super) fn is_lost(state: SegmentState) -> bool {
     matches!(state, SegmentState::NeedsHydration | SegmentState::Damaged)
-}
-
-fn lost_count(status: &Status) -> u64 {
-    status.segments.iter().filter(|segment| is_lost(segment.state)).count() as u64
 }
 
 impl World {
@@ -100,6 +111,7 @@ impl World {
         let Some(before) = self.processes[shard].before_stop.take_if(|_| is_ready) else { return };
         let after = self.ask_status(shard);
         self.check_promises(&format!("shard {shard} after a restart"), shard, &after);
+        let before = before.of_groups(|group| self.has_segment_of(group, shard));
         let before = if self.may_rot(shard) { before.of_rotting_device() } else { before };
         before.check(&format!("shard {shard} after a restart"), &after, |name| self.ask_history(shard, name));
     }

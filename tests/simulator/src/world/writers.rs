@@ -7,7 +7,7 @@ use crate::writer::{Kept, Writer};
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::quorum::QuorumModel;
-use hexalog_protocol::{GeometryEpoch, GroupId, Incarnation, Lsn, VolumeEpoch};
+use hexalog_protocol::{GeometryEpoch, Incarnation, Lsn, VolumeEpoch};
 use hexalog_volume::Client;
 use hexalog_volume::SharedClient;
 use hexalog_volume::config::{Lal, VolumeConfig};
@@ -25,7 +25,7 @@ impl World {
             geometry: Geometry { pages_per_group: self.plan.pages_per_group, groups: self.plan.groups },
             geometry_epoch: GeometryEpoch(1),
             quorum: QuorumModel::FOUR_OF_SIX,
-            groups: (0..self.plan.groups).map(|group| self.plan.cluster.membership(GroupId(group))).collect(),
+            groups: self.metadata.claim(run),
             lal: Lal { records: self.plan.lal_records, bytes: self.plan.lal_bytes },
         };
         let writer =
