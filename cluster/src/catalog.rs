@@ -9,13 +9,19 @@
 //! | `volume/ID` | [`VolumeRecord`], changed by compare-and-swap only |
 //! | `members/ID/GEOMETRY-PAGE-NONCE` | up to 256 [`GroupMembers`], immutable |
 //! | `node/N` | [`NodeRecord`] |
-//! | `compute/ID` | [`ComputeRecord`]: where the volume's last opener listens |
+//! | `heartbeat/N` | [`HeartbeatRecord`] |
+//! | `endpoint/ID/writer` | [`ComputeRecord`]: where the volume's last opener listens |
+//! | `backup/ID` | [`BackupRecord`]: where the volume's backup is |
+//! | `lease/NAME` | [`crate::lease::LeaseRecord`] |
+//!
+//! Byte by byte: `docs/metadata-format.md`.
 //!
 //! A volume comes into being in the order member pages → volume value → name, so that whoever finds a name
 //! finds everything behind it; a creation that died half way leaves only unnamed keys behind.
 
 use crate::metadata::{Metadata, MetadataError, Revision};
-use crate::node::NodeRecord;
+use crate::node::{HeartbeatRecord, NodeRecord};
+use crate::settle;
 use crate::volume::{GROUPS_PER_MEMBER_PAGE, GroupMembers, VolumeRecord};
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{Member, Membership};
@@ -46,11 +52,26 @@ pub struct ComputeRecord {
     pub listen: SocketAddr,
 }
 
-/// The format that this code writes and reads.
-pub const FORMAT: u32 = 1;
+/// Where a volume's backup is. The object store's own manifests are the truth; this says where to look for them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupRecord {
+    /// URL of the object store and the path in it.
+    pub location: String,
+    /// Number of the newest manifest that was told; there may be newer ones.
+    pub manifest: u64,
+}
+
+/// The format that this code writes. 1, which it reads and brings up to this, had `compute/ID` for `endpoint/ID/writer`.
+pub const FORMAT: u32 = 2;
 
 /// Tries of a compare-and-swap against others before it gives up: each lost try means that another won.
 const CAS_TRIES: usize = 64;
+
+const CLUSTER: &str = "cluster";
+const NAMES: &str = "names";
+/// What format 1 began its keys of computes with.
+const COMPUTE_OF_FORMAT_1: &str = "compute/";
 
 /// All volume names and the revision of their value.
 type Names = (Revision, BTreeMap<String, VolumeId>);
@@ -101,14 +122,18 @@ impl Catalog {
         Catalog { store }
     }
 
+    /// The store itself, for leases and watches.
+    pub fn store(&self) -> &Arc<dyn Metadata> {
+        &self.store
+    }
+
     /// The cluster's identity; `None` in an empty store.
     pub fn cluster(&self) -> Result<Option<ClusterRecord>, MetadataError> {
-        let record: Option<(Revision, ClusterRecord)> = self.read("cluster")?;
+        let record: Option<(Revision, ClusterRecord)> = self.read(CLUSTER)?;
         match record {
-            Some((_, record)) if record.format != FORMAT => Err(MetadataError::Corrupt(format!(
-                "records of format {}; this program knows {FORMAT}",
-                record.format
-            ))),
+            Some((_, record)) if record.format == 0 || record.format > FORMAT => Err(MetadataError::Corrupt(
+                format!("records of format {}; this program knows those up to {FORMAT}", record.format),
+            )),
             record => Ok(record.map(|(_, record)| record)),
         }
     }
@@ -116,8 +141,26 @@ impl Catalog {
     /// Makes the cluster's identity, or returns the one that is there.
     pub fn create_cluster(&self, cluster: &str) -> Result<ClusterRecord, MetadataError> {
         let record = ClusterRecord { cluster: cluster.to_owned(), format: FORMAT };
-        self.store.create("cluster", &encode(&record))?;
+        settle::create(self.store.as_ref(), CLUSTER, &encode(&record))?;
         self.cluster()?.ok_or_else(|| MetadataError::Corrupt("the cluster's record vanished".to_owned()))
+    }
+
+    /// Brings records of an older format up to this one, before anything is written. May die anywhere and be done by several at
+    /// once: each step is done or not, and the format number changes last. From then on older programs refuse the store.
+    pub fn upgrade(&self) -> Result<(), MetadataError> {
+        let Some(found) = self.cluster()?.filter(|found| found.format < FORMAT) else { return Ok(()) };
+        for entry in self.store.list(COMPUTE_OF_FORMAT_1)? {
+            let volume = entry.key[COMPUTE_OF_FORMAT_1.len()..].to_owned();
+            settle::create(self.store.as_ref(), &format!("endpoint/{volume}/writer"), &entry.value)?;
+            // Whether it is there no more is all that counts.
+            self.store.remove(&entry.key, entry.revision)?;
+        }
+        let Some((revision, record)) = self.read::<ClusterRecord>(CLUSTER)? else { return Ok(()) };
+        if record == found {
+            let upgraded = ClusterRecord { format: FORMAT, ..record };
+            settle::compare_and_swap(self.store.as_ref(), CLUSTER, revision, &encode(&upgraded))?;
+        }
+        Ok(())
     }
 
     /// All daemons, by id.
@@ -131,14 +174,46 @@ impl Catalog {
 
     /// Writes a daemon's record, new or changed.
     pub fn put_node(&self, node: &NodeRecord) -> Result<(), MetadataError> {
-        let key = format!("node/{}", node.node);
-        let value = encode(node);
+        self.put(&format!("node/{}", node.node), node)
+    }
+
+    /// Removes a daemon's record and its sign of life, if they are there.
+    pub fn remove_node(&self, node: NodeId) -> Result<(), MetadataError> {
+        for key in [format!("node/{node}"), format!("heartbeat/{node}")] {
+            while let Some(entry) = self.store.get(&key)? {
+                self.store.remove(&key, entry.revision)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every daemon's last sign of life, in no order that matters.
+    pub fn heartbeats(&self) -> Result<Vec<HeartbeatRecord>, MetadataError> {
+        let entries = self.store.list("heartbeat/")?;
+        entries.iter().map(|entry| decode(&entry.key, &entry.value)).collect()
+    }
+
+    /// Writes a daemon's sign of life.
+    pub fn put_heartbeat(&self, heartbeat: &HeartbeatRecord) -> Result<(), MetadataError> {
+        self.put(&format!("heartbeat/{}", heartbeat.node), heartbeat)
+    }
+
+    /// Where the volume's backup is.
+    pub fn backup(&self, id: VolumeId) -> Result<Option<BackupRecord>, MetadataError> {
+        Ok(self.read(&format!("backup/{id}"))?.map(|(_, record)| record))
+    }
+
+    /// Writes where the volume's backup is.
+    pub fn put_backup(&self, id: VolumeId, backup: &BackupRecord) -> Result<(), MetadataError> {
+        self.put(&format!("backup/{id}"), backup)
+    }
+
+    /// Writes a record whose last writer is right.
+    fn put<T: Serialize>(&self, key: &str, record: &T) -> Result<(), MetadataError> {
+        let value = encode(record);
         for _ in 0..CAS_TRIES {
-            let written = match self.store.get(&key)? {
-                None => self.store.create(&key, &value)?,
-                Some(entry) => self.store.compare_and_swap(&key, entry.revision, &value)?,
-            };
-            if written.is_some() {
+            let revision = self.store.get(key)?.map(|entry| entry.revision);
+            if settle::put(self.store.as_ref(), key, revision, &value)?.is_some() {
                 return Ok(());
             }
         }
@@ -172,7 +247,8 @@ impl Catalog {
         assert_eq!(groups.len(), record.groups as usize, "a member list for each group");
         assert!(groups.iter().zip(0..).all(|(members, group)| members.group.0 == group), "in group order");
         record.member_pages = self.write_member_pages(&record, groups, nonce)?;
-        if self.store.create(&volume_key(record.volume), &encode(&record))?.is_none() {
+        let key = volume_key(record.volume);
+        if settle::create(self.store.as_ref(), &key, &encode(&record))?.is_none() {
             return Err(ChangeError::NameTaken(record.volume.to_string()));
         }
         self.add_name(name, record.volume)?;
@@ -204,7 +280,8 @@ impl Catalog {
             };
             record.epoch = VolumeEpoch(record.epoch.0 + 1);
             record.incarnation = incarnation;
-            if self.store.compare_and_swap(&volume_key(id), revision, &encode(&record))?.is_some() {
+            let (store, key) = (self.store.as_ref(), volume_key(id));
+            if settle::compare_and_swap(store, &key, revision, &encode(&record))?.is_some() {
                 return Ok(record);
             }
         }
@@ -213,15 +290,14 @@ impl Catalog {
 
     /// Notes where the opener of `record`'s epoch listens, unless a later opener has done so.
     pub fn put_compute(&self, record: &VolumeRecord, listen: SocketAddr) -> Result<(), MetadataError> {
-        let key = format!("compute/{}", record.volume);
+        let key = endpoint_key(record.volume);
         let value = ComputeRecord { epoch: record.epoch.0, listen };
         for _ in 0..CAS_TRIES {
-            let written = match self.read::<ComputeRecord>(&key)? {
-                None => self.store.create(&key, &encode(&value))?,
+            let revision = match self.read::<ComputeRecord>(&key)? {
                 Some((_, later)) if later.epoch > value.epoch => return Ok(()),
-                Some((revision, _)) => self.store.compare_and_swap(&key, revision, &encode(&value))?,
+                found => found.map(|(revision, _)| revision),
             };
-            if written.is_some() {
+            if settle::put(self.store.as_ref(), &key, revision, &encode(&value))?.is_some() {
                 return Ok(());
             }
         }
@@ -230,10 +306,15 @@ impl Catalog {
 
     /// Where the volume's last opener listens.
     pub fn compute(&self, id: VolumeId) -> Result<Option<ComputeRecord>, MetadataError> {
-        Ok(self.read(&format!("compute/{id}"))?.map(|(_, record)| record))
+        let found: Option<(Revision, ComputeRecord)> = match self.read(&endpoint_key(id))? {
+            None => self.read(&format!("{COMPUTE_OF_FORMAT_1}{id}"))?,
+            found => found,
+        };
+        Ok(found.map(|(_, record)| record))
     }
 
-    /// Changes a volume's record on behalf of `writer`; refused once someone else has claimed the volume.
+    /// Changes a volume's record on behalf of `writer`; refused once someone else has claimed the volume. `change` may
+    /// be asked again of a record that it has changed already, so it names what is to be, not by how much.
     pub fn change_volume(
         &self,
         id: VolumeId,
@@ -248,7 +329,8 @@ impl Catalog {
                 return Err(ChangeError::Overtaken(record.writer()));
             }
             change(&mut record);
-            if self.store.compare_and_swap(&volume_key(id), revision, &encode(&record))?.is_some() {
+            let (store, key) = (self.store.as_ref(), volume_key(id));
+            if settle::compare_and_swap(store, &key, revision, &encode(&record))?.is_some() {
                 return Ok(record);
             }
         }
@@ -264,7 +346,9 @@ impl Catalog {
         let mut keys = Vec::new();
         for (index, page) in groups.chunks(GROUPS_PER_MEMBER_PAGE).enumerate() {
             let key = format!("members/{}/{}-{index}-{nonce:016x}", record.volume, record.geometry_epoch);
-            if self.store.create(&key, &encode(&page))?.is_none() {
+            // Compact, unlike what people read: a page with changes under way must stay below the limit.
+            let page = serde_json::to_vec(page).expect("records have no fallible parts");
+            if settle::create(self.store.as_ref(), &key, &page)?.is_none() {
                 return Err(ChangeError::NameTaken(key));
             }
             keys.push(key);
@@ -276,16 +360,15 @@ impl Catalog {
         for _ in 0..CAS_TRIES {
             let read = self.read_names()?;
             let mut names = read.as_ref().map(|(_, names)| names.clone()).unwrap_or_default();
-            if names.contains_key(name) {
-                return Err(ChangeError::NameTaken(name.to_owned()));
+            match names.get(name) {
+                // An earlier turn's answer was lost, and another name came after it.
+                Some(named) if *named == id => return Ok(()),
+                Some(_) => return Err(ChangeError::NameTaken(name.to_owned())),
+                None => {}
             }
             names.insert(name.to_owned(), id);
-            let value = encode_names(&names);
-            let written = match read {
-                None => self.store.create("names", &value)?,
-                Some((revision, _)) => self.store.compare_and_swap("names", revision, &value)?,
-            };
-            if written.is_some() {
+            let revision = read.map(|(revision, _)| revision);
+            if settle::put(self.store.as_ref(), NAMES, revision, &encode_names(&names))?.is_some() {
                 return Ok(());
             }
         }
@@ -293,7 +376,7 @@ impl Catalog {
     }
 
     fn read_names(&self) -> Result<Option<Names>, MetadataError> {
-        let Some((revision, texts)) = self.read::<BTreeMap<String, String>>("names")? else {
+        let Some((revision, texts)) = self.read::<BTreeMap<String, String>>(NAMES)? else {
             return Ok(None);
         };
         let parse = |(name, text): (String, String)| {
@@ -342,6 +425,10 @@ fn find_node(nodes: &[NodeRecord], id: NodeId) -> Result<&NodeRecord, MetadataEr
 
 fn volume_key(id: VolumeId) -> String {
     format!("volume/{id}")
+}
+
+fn endpoint_key(id: VolumeId) -> String {
+    format!("endpoint/{id}/writer")
 }
 
 fn encode_names(names: &BTreeMap<String, VolumeId>) -> Vec<u8> {

@@ -63,3 +63,17 @@ pub mod volume {
         VolumeId::parse(&text).ok_or_else(|| Error::custom("not a volume id"))
     }
 }
+
+/// A random `u64` that has no type of its own, as 16 hexadecimal digits.
+pub mod hex_u64 {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{value:016x}"))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u64::from_str_radix(&text, 16).map_err(|_| Error::custom("not a hexadecimal number"))
+    }
+}

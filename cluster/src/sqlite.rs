@@ -4,7 +4,10 @@
 //! call atomic among them. WAL with `synchronous=FULL`, so a change is on the device before a call returns.
 //! The file must be on a local file system (SQLite's locks and WAL do not work on NFS).
 
-use crate::metadata::{Entry, Metadata, MetadataError, Revision, check_size};
+use crate::metadata::{
+    CALL_MAX, Entry, Metadata, MetadataError, Page, Revision, Watch, check_size, first_revision,
+};
+use crate::polling::PollingWatch;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
@@ -16,7 +19,11 @@ const APPLICATION_ID: i32 = i32::from_be_bytes(*b"HexL");
 const SCHEMA_VERSION: i32 = 1;
 /// How long a call waits for another process's transaction. Transactions are single statements of well under
 /// a millisecond plus one flush; a stall of this length means that the holder hangs.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = CALL_MAX;
+/// Entries of one page of a list; a guess that keeps a page of the largest values at 25 MiB.
+const PAGE_ENTRIES: usize = 100;
+/// How often a watch looks whether anybody has changed the file: a look reads a counter in shared memory.
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 
 const SCHEMA: &str = "
     CREATE TABLE metadata (
@@ -105,6 +112,22 @@ impl SqliteMetadata {
         self.connection.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// Moves with every change by another connection.
+    fn data_version(&self) -> Result<i64, MetadataError> {
+        let version = self.connection().pragma_query_value(None, "data_version", |row| row.get(0));
+        self.wrap(version)
+    }
+
+    /// A statement that fails is rolled back; but where the device fails, nobody knows what of it a restart will find.
+    fn wrap_write<T>(&self, result: rusqlite::Result<T>) -> Result<T, MetadataError> {
+        result.map_err(|error| match (error.sqlite_error_code(), describe(&self.path, &error)) {
+            (Some(ErrorCode::SystemIoFailure), MetadataError::Unavailable(why)) => {
+                MetadataError::OutcomeUnknown(why)
+            }
+            (_, described) => described,
+        })
+    }
+
     fn wrap<T>(&self, result: rusqlite::Result<T>) -> Result<T, MetadataError> {
         result.map_err(|error| describe(&self.path, &error))
     }
@@ -119,22 +142,23 @@ impl Metadata for SqliteMetadata {
         self.wrap(result)
     }
 
-    fn list(&self, prefix: &str) -> Result<Vec<Entry>, MetadataError> {
+    fn list_page(&self, prefix: &str, after: Option<&str>) -> Result<Page, MetadataError> {
         let connection = self.connection();
-        // substr and not LIKE: no character of a prefix is special.
-        let sql = "SELECT key, revision, value FROM metadata
-                   WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 ORDER BY key";
-        let result = connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_map(params![prefix], read_entry)?.collect());
-        self.wrap(result)
+        let mut entries = self.wrap(read_page(&connection, prefix, after))?;
+        let is_full = entries.len() > PAGE_ENTRIES;
+        entries.truncate(PAGE_ENTRIES);
+        let next_after = entries.last().filter(|_| is_full).map(|entry| entry.key.clone());
+        Ok(Page { entries, next_after })
     }
 
     fn create(&self, key: &str, value: &[u8]) -> Result<Option<Revision>, MetadataError> {
         check_size(key, value)?;
-        let sql = "INSERT INTO metadata (key, revision, value) VALUES (?1, 1, ?2) ON CONFLICT DO NOTHING";
-        let changed = self.connection().prepare_cached(sql).and_then(|mut s| s.execute(params![key, value]));
-        Ok((self.wrap(changed)? == 1).then_some(Revision(1)))
+        let revision = first_revision()?;
+        let first = revision_to_sql(revision)?;
+        let sql = "INSERT INTO metadata (key, revision, value) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        let changed =
+            self.connection().prepare_cached(sql).and_then(|mut s| s.execute(params![key, first, value]));
+        Ok((self.wrap_write(changed)? == 1).then_some(revision))
     }
 
     fn compare_and_swap(
@@ -148,8 +172,45 @@ impl Metadata for SqliteMetadata {
         let sql = "UPDATE metadata SET revision = revision + 1, value = ?3 WHERE key = ?1 AND revision = ?2";
         let changed =
             self.connection().prepare_cached(sql).and_then(|mut s| s.execute(params![key, expected, value]));
-        Ok((self.wrap(changed)? == 1).then_some(Revision(revision.0 + 1)))
+        Ok((self.wrap_write(changed)? == 1).then_some(Revision(revision.0 + 1)))
     }
+
+    fn remove(&self, key: &str, revision: Revision) -> Result<bool, MetadataError> {
+        let expected = revision_to_sql(revision)?;
+        let sql = "DELETE FROM metadata WHERE key = ?1 AND revision = ?2";
+        let changed =
+            self.connection().prepare_cached(sql).and_then(|mut s| s.execute(params![key, expected]));
+        Ok(self.wrap_write(changed)? == 1)
+    }
+
+    /// The watch has a connection of its own: SQLite's counter of changes leaves out those of the connection that asks.
+    fn watch(&self, prefix: &str) -> Result<Box<dyn Watch>, MetadataError> {
+        let store = SqliteMetadata::open(&self.path)?;
+        let prefix = prefix.to_owned();
+        let mut seen = None;
+        let look = move || {
+            // The counter first: a change between the two is looked at once more, and not missed.
+            let version = store.data_version()?;
+            if seen == Some(version) {
+                return Ok(None);
+            }
+            let entries = store.list(&prefix)?;
+            seen = Some(version);
+            Ok(Some(entries))
+        };
+        Ok(Box::new(PollingWatch::begin(Box::new(look), WATCH_INTERVAL)?))
+    }
+}
+
+/// One entry more than a page, if there is one. The keys below a prefix stand side by side in the order of their bytes.
+fn read_page(connection: &Connection, prefix: &str, after: Option<&str>) -> rusqlite::Result<Vec<Entry>> {
+    let sql = "SELECT key, revision, value FROM metadata
+               WHERE key >= ?1 AND (?2 IS NULL OR key > ?2) ORDER BY key";
+    let mut statement = connection.prepare_cached(sql)?;
+    let from = after.map_or(prefix, |after| after.max(prefix));
+    let rows = statement.query_map(params![from, after], read_entry)?;
+    let is_below = |row: &rusqlite::Result<Entry>| row.as_ref().map_or(true, |e| e.key.starts_with(prefix));
+    rows.take_while(is_below).take(PAGE_ENTRIES + 1).collect()
 }
 
 fn read_entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {

@@ -1,6 +1,7 @@
 //! Typed records: creation order, claims that race, member pages of large volumes.
 
-use hexalog_cluster::catalog::{Catalog, ChangeError, membership, zones};
+use hexalog_cluster::catalog::{BackupRecord, Catalog, ChangeError, membership, zones};
+use hexalog_cluster::node::HeartbeatRecord;
 use hexalog_cluster::{GroupMembers, MemberRecord, Metadata, NodeRecord, SqliteMetadata, VolumeRecord};
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::{
@@ -9,6 +10,7 @@ use hexalog_protocol::{
 };
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 const VOLUME: VolumeId = VolumeId([0xab; 16]);
 
@@ -57,6 +59,7 @@ fn nodes() -> Vec<NodeRecord> {
             host: "127.0.0.1".parse().expect("address"),
             port: 7000 + node as u16 * 10,
             shards: 1,
+            capacity_bytes: 0,
         })
         .collect()
 }
@@ -119,4 +122,47 @@ fn racing_claims_get_an_epoch_each_and_the_loser_can_change_nothing() {
     }
     let changed = catalog.change_volume(VOLUME, *winner, |record| record.lal_records = 7).expect("changes");
     assert_eq!((changed.lal_records, changed.groups), (7, 1));
+}
+
+#[test]
+fn signs_of_life_and_backups_are_kept_beside_their_owners() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let catalog = Catalog::new(store(dir.path()));
+    for node in nodes() {
+        catalog.put_node(&node).expect("node");
+    }
+    let beat = |count| HeartbeatRecord { node: NodeId(2), count, unix_ms: 5, used_bytes: 7 };
+    let mut watch = catalog.store().watch("node/").expect("watch");
+    catalog.put_heartbeat(&beat(1)).expect("heartbeat");
+    catalog.put_heartbeat(&beat(2)).expect("heartbeat");
+    assert_eq!(catalog.heartbeats().expect("heartbeats"), [beat(2)]);
+    assert_eq!(watch.next(Duration::ZERO).expect("watch"), [], "it wakes nobody who watches the daemons");
+    catalog.remove_node(NodeId(2)).expect("removes");
+    catalog.remove_node(NodeId(2)).expect("removes what is not there");
+    assert_eq!(catalog.heartbeats().expect("heartbeats"), []);
+    assert_eq!(catalog.nodes().expect("nodes").len(), 5);
+    assert_eq!(catalog.backup(VOLUME).expect("reads"), None);
+    let backup = |manifest| BackupRecord { location: "s3://bucket/path".to_owned(), manifest };
+    catalog.put_backup(VOLUME, &backup(1)).expect("writes");
+    catalog.put_backup(VOLUME, &backup(2)).expect("writes");
+    assert_eq!(catalog.backup(VOLUME).expect("reads"), Some(backup(2)));
+}
+
+/// In the midst of changes a group has up to eight members, and every number may be as long as it can be.
+#[test]
+fn a_page_of_256_groups_fits_every_backend() {
+    let member =
+        MemberRecord { segment: SegmentId(u64::MAX), node: NodeId(u32::MAX), shard: ShardIndex(u16::MAX) };
+    let group = |group: u32| GroupMembers {
+        group: GroupId(group),
+        membership_epoch: MembershipEpoch(u64::MAX),
+        members: vec![member.clone(); 8],
+    };
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let catalog = Catalog::new(store(dir.path()));
+    let groups: Vec<GroupMembers> = (0..13_108).map(group).collect();
+    // 128 TiB in groups of 10 GiB.
+    let written = catalog.create_volume("main", record(13_108), &groups, u64::MAX).expect("all pages fit");
+    assert_eq!(written.member_pages.len(), 52);
+    assert_eq!(catalog.members(&written).expect("members"), groups);
 }

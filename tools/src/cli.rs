@@ -4,7 +4,9 @@ use crate::address::parse_address;
 use crate::exit::{self, Code, Failure};
 use crate::sizes::{display_bytes, parse_bytes};
 use crate::{compute, local, sql, status};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use hexalog_cluster::Location;
 use hexalog_server::ServerOptions;
 use hexalog_server::compute::CACHE_BYTES_MIN;
 use std::ffi::OsString;
@@ -121,9 +123,10 @@ pub struct ClusterArgs {
     /// Directory of a cluster that `hexalog local` runs or ran.
     #[arg(long, value_name = "DIR", default_value = DATA_DIR, conflicts_with = "metadata")]
     pub data_dir: PathBuf,
-    /// The cluster's metadata file, if it is not metadata.sqlite in --data-dir.
-    #[arg(long, value_name = "FILE")]
-    pub metadata: Option<PathBuf>,
+    /// Where the cluster's metadata is, if not in metadata.sqlite in --data-dir: another such file,
+    /// etcd://HOST:PORT,HOST:PORT/PREFIX, or dynamodb://TABLE?region=REGION.
+    #[arg(long, value_name = "FILE|URL", value_parser = parse_location())]
+    pub metadata: Option<Location>,
     /// Name of the volume.
     #[arg(long, value_name = "NAME", default_value = "main")]
     pub volume: String,
@@ -196,6 +199,11 @@ pub struct StatusArgs {
     pub json: bool,
 }
 
+/// Not every path is UTF-8.
+fn parse_location() -> impl TypedValueParser<Value = Location> {
+    OsStringValueParser::new().try_map(|text| Location::parse(&text))
+}
+
 fn parse_cache_bytes(text: &str) -> Result<u64, String> {
     let bytes = parse_bytes(text)?;
     if bytes < CACHE_BYTES_MIN {
@@ -261,7 +269,7 @@ mod tests {
         let metadata = |arguments: &[&str]| {
             let all = ["hexalog", "status"].iter().chain(arguments);
             match Cli::try_parse_from(all).map(|cli| cli.command) {
-                Ok(Some(Command::Status(status))) => Some(status.cluster.metadata_file()),
+                Ok(Some(Command::Status(status))) => Some(status.cluster.metadata()),
                 _ => None,
             }
         };
@@ -269,9 +277,12 @@ mod tests {
             (&[][..], Some("./hexalog-data/metadata.sqlite")),
             (&["--data-dir", "/x"], Some("/x/metadata.sqlite")),
             (&["--metadata", "/y.sqlite"], Some("/y.sqlite")),
+            (&["--metadata", "sqlite:///y.sqlite"], Some("/y.sqlite")),
             (&["--metadata", "/y.sqlite", "--data-dir", "/x"], None),
+            (&["--metadata", "etcd://nowhere"], None),
         ] {
-            assert_eq!(metadata(arguments), expected.map(PathBuf::from), "{arguments:?}");
+            let expected = expected.map(|path| Location::Sqlite(PathBuf::from(path)));
+            assert_eq!(metadata(arguments), expected, "{arguments:?}");
         }
     }
 

@@ -1,23 +1,22 @@
-//! Finding a cluster that exists: its metadata file, what is in it, and errors in words.
+//! Finding a cluster that exists: its metadata, what is in it, and errors in words.
 
 use crate::cli::ClusterArgs;
 use crate::exit::{Code, Failure};
 use crate::local::METADATA;
 use hexalog_cluster::catalog::{Catalog, ChangeError};
-use hexalog_cluster::{MetadataError, SqliteMetadata};
+use hexalog_cluster::{Location, MetadataError, Opening};
 use hexalog_protocol::VolumeId;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 impl ClusterArgs {
-    /// The metadata file that is meant.
-    pub fn metadata_file(&self) -> PathBuf {
-        self.metadata.clone().unwrap_or_else(|| self.data_dir.join(METADATA))
+    /// The metadata that is meant.
+    pub fn metadata(&self) -> Location {
+        self.metadata.clone().unwrap_or_else(|| Location::Sqlite(self.data_dir.join(METADATA)))
     }
 }
 
 /// Refuses a file that is not there; where it would be made is named, since mostly the directory is another one.
-pub fn check_metadata(file: &Path) -> Result<(), Failure> {
+pub fn check_metadata(metadata: &Location) -> Result<(), Failure> {
+    let Some(file) = metadata.file() else { return Ok(()) };
     if file.try_exists().unwrap_or(true) {
         return Ok(());
     }
@@ -29,9 +28,11 @@ pub fn check_metadata(file: &Path) -> Result<(), Failure> {
 }
 
 /// Opens the metadata of a cluster that exists, and finds a volume.
-pub fn open_volume(file: &Path, name: &str) -> Result<(Catalog, VolumeId), Failure> {
-    check_metadata(file)?;
-    let catalog = Catalog::new(Arc::new(SqliteMetadata::open(file).map_err(metadata_failure)?));
+pub fn open_volume(metadata: &Location, name: &str) -> Result<(Catalog, VolumeId), Failure> {
+    check_metadata(metadata)?;
+    let catalog = Catalog::new(metadata.open(Opening::Existing).map_err(metadata_failure)?);
+    // Records of a newer program are not to be read as if they were known.
+    catalog.cluster().map_err(metadata_failure)?;
     let id = catalog.volume_id(name).map_err(|error| match error {
         ChangeError::Store(error) => metadata_failure(error),
         other => Failure::new(Code::Volume, other.to_string()),

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Runs until it is told to stop or is fenced.
 pub fn run(arguments: &ComputeArgs) -> Result<Code, Failure> {
     check_loopback(arguments.listen, arguments.insecure_no_auth)?;
-    let metadata = arguments.cluster.metadata_file();
+    let metadata = arguments.cluster.metadata();
     check_metadata(&metadata)?;
     end_process_on_panic(i32::from(Code::Bug as u8));
     let workers = arguments.workers.map_or_else(cores, NonZeroUsize::get);

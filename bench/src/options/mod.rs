@@ -9,6 +9,7 @@ pub mod server;
 pub mod table;
 pub mod value;
 
+use hexalog_cluster::Location;
 use hexalog_protocol::PAGE_SIZE;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -90,7 +91,7 @@ pub struct Job {
     pub address: SocketAddr,
     pub records_per_frame: u32,
     pub data_dir: Option<PathBuf>,
-    pub metadata: Option<PathBuf>,
+    pub metadata: Option<Location>,
     pub volume: String,
     pub groups: Option<u32>,
     pub records_per_commit: u32,
@@ -264,9 +265,9 @@ impl Job {
     }
 
     /// Metadata of the running cluster that was named, if one was.
-    pub fn metadata_file(&self) -> Option<PathBuf> {
+    pub fn metadata(&self) -> Option<Location> {
         let of_local = self.data_dir.as_ref().map(|data_dir| data_dir.join("metadata.sqlite"));
-        self.metadata.clone().or(of_local)
+        self.metadata.clone().or(of_local.map(Location::Sqlite))
     }
 
     /// Whether daemons come to harm in this run.
@@ -294,7 +295,7 @@ impl Job {
                 }
             }
         }
-        if self.has_outliers() && (self.target != Target::Volume || self.metadata_file().is_some()) {
+        if self.has_outliers() && (self.target != Target::Volume || self.metadata().is_some()) {
             return Err(
                 "slow_node, kill_node and stop_az need --target=volume with daemons started for the \
                         run: no other cluster comes to harm"

@@ -2,6 +2,8 @@
 
 use super::value::{bytes, flag, number, pair, percentiles, time};
 use super::{IoEngine, Job, ReadWrite, Target};
+use hexalog_cluster::Location;
+use std::ffi::OsStr;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
@@ -231,10 +233,15 @@ static VOLUME: &[JobOption] = &[
             Ok(())
         }
     ),
-    option!("metadata", "FILE", "The same by the metadata of any running cluster.", |job, text| {
-        job.metadata = Some(PathBuf::from(text));
-        Ok(())
-    }),
+    option!(
+        "metadata",
+        "FILE|URL",
+        "The same by the metadata of any running cluster, as hexalog compute takes it.",
+        |job, text| {
+            job.metadata = Some(Location::parse(OsStr::new(text))?);
+            Ok(())
+        }
+    ),
     option!(
         "volume",
         "NAME",

@@ -12,7 +12,7 @@ use crate::read_only;
 use crate::status::StatusSource;
 use crate::temporary_files::TemporaryFiles;
 use hexalog_cluster::catalog::{self, Catalog, ChangeError};
-use hexalog_cluster::{MetadataError, SqliteMetadata, VolumeRecord};
+use hexalog_cluster::{Location, MetadataError, Opening, VolumeRecord};
 use hexalog_engine::{Budget, Cursor, Direction, Engine, Isolation, Need, RowBuffer};
 use hexalog_engine_volume::EngineVolume;
 use hexalog_protocol::ids::WriterId;
@@ -27,7 +27,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Bound;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -47,8 +46,8 @@ const CONTACT_INTERVAL: Duration = Duration::from_secs(1);
 /// What a compute process is told at its start.
 #[derive(Clone, Debug)]
 pub struct ComputeOptions {
-    /// The cluster's metadata file.
-    pub metadata: PathBuf,
+    /// Where the cluster's metadata is.
+    pub metadata: Location,
     /// Name of the volume to open.
     pub volume: String,
     /// Where clients connect.
@@ -223,7 +222,8 @@ struct Claimed {
 }
 
 fn claim(options: &ComputeOptions) -> Result<Claimed, ComputeError> {
-    let catalog = Catalog::new(Arc::new(SqliteMetadata::open(&options.metadata)?));
+    let catalog = Catalog::new(options.metadata.open(Opening::Existing)?);
+    catalog.upgrade()?;
     let id = catalog.volume_id(&options.volume)?;
     let incarnation = Incarnation(crate::session::random_u64() | 1);
     let record = catalog.claim_volume(id, incarnation)?;

@@ -50,7 +50,9 @@ const STORAGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Opens metadata, making it at the first start.
 pub fn open_metadata(path: &Path) -> Result<Catalog, Failure> {
     let store = SqliteMetadata::open_or_create(path).map_err(metadata_failure)?;
-    Ok(Catalog::new(Arc::new(store)))
+    let catalog = Catalog::new(Arc::new(store));
+    catalog.upgrade().map_err(metadata_failure)?;
+    Ok(catalog)
 }
 
 fn change_failure(error: ChangeError) -> Failure {
@@ -140,6 +142,7 @@ pub fn ensure_nodes(catalog: &Catalog, arguments: &LocalArgs) -> Result<Vec<Node
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: first_port + index * shards,
             shards,
+            capacity_bytes: arguments.device_bytes.unwrap_or(DEVICE_BYTES),
         };
         catalog.put_node(&node).map_err(metadata_failure)?;
     }

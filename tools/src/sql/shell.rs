@@ -7,6 +7,7 @@ use crate::cluster::{metadata_failure, open_volume};
 use crate::exit::{Code, Failure};
 use crate::local::{METADATA, VOLUME};
 use crate::output::print;
+use hexalog_cluster::Location;
 use hexalog_sql_client::{ClientError, Column, Connection, Event};
 use std::io::{BufRead, IsTerminal};
 use std::net::SocketAddr;
@@ -46,7 +47,7 @@ pub fn run(arguments: &SqlArgs) -> Result<Code, Failure> {
 
 /// Where the compute listens that opened the volume of a local cluster last.
 fn address_of_compute(data_dir: &Path) -> Result<SocketAddr, Failure> {
-    let (catalog, id) = open_volume(&data_dir.join(METADATA), VOLUME)?;
+    let (catalog, id) = open_volume(&Location::Sqlite(data_dir.join(METADATA)), VOLUME)?;
     let compute = catalog.compute(id).map_err(metadata_failure)?;
     compute.map(|compute| compute.listen).ok_or_else(|| {
         let message = format!("no compute has opened the cluster in {} yet", data_dir.display());

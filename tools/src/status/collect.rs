@@ -4,14 +4,13 @@ use crate::cluster::{metadata_failure, open_volume};
 use crate::exit::{Code, Failure};
 use crate::storage_client::ShardConnection;
 use hexalog_cluster::catalog::ComputeRecord;
-use hexalog_cluster::{GroupMembers, NodeRecord, VolumeRecord};
+use hexalog_cluster::{GroupMembers, Location, NodeRecord, VolumeRecord};
 use hexalog_protocol::ShardIndex;
 use hexalog_protocol::message::Status;
 use hexalog_server::wire::startup::STATUS_REQUEST;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
 use std::time::Duration;
 
 /// A process that does not answer within this is reported as not answering.
@@ -42,7 +41,7 @@ pub struct ShardAnswer {
 }
 
 /// Gathers everything.
-pub fn collect(metadata: &Path, name: &str) -> Result<Collected, Failure> {
+pub fn collect(metadata: &Location, name: &str) -> Result<Collected, Failure> {
     let (catalog, id) = open_volume(metadata, name)?;
     let found = catalog.volume(id).map_err(metadata_failure)?;
     let (_, record) = found.ok_or_else(|| Failure::new(Code::Metadata, "the volume's record is missing"))?;

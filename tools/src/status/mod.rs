@@ -13,7 +13,7 @@ use crate::output::print;
 
 /// Runs `hexalog status`. The exit code tells whether something is wrong.
 pub fn run(arguments: &StatusArgs) -> Result<Code, Failure> {
-    let collected = collect::collect(&arguments.cluster.metadata_file(), &arguments.cluster.volume)?;
+    let collected = collect::collect(&arguments.cluster.metadata(), &arguments.cluster.volume)?;
     let report = report::build(&collected);
     if arguments.json {
         print(format!("{}\n", render::json(&report, &collected)));

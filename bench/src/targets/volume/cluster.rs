@@ -4,7 +4,7 @@ use super::delay::Delay;
 use crate::options::Job;
 use crate::shard::Caller;
 use hexalog_cluster::catalog::Catalog;
-use hexalog_cluster::{NodeRecord, SqliteMetadata};
+use hexalog_cluster::{NodeRecord, Opening, SqliteMetadata};
 use hexalog_protocol::message::Role;
 use hexalog_protocol::{NodeId, ShardIndex};
 use hexalogd::formatting::format;
@@ -60,12 +60,12 @@ pub struct Cluster {
 impl Cluster {
     /// The cluster of `--data-dir` or `--metadata`, or a scratch one.
     pub fn find_or_start(job: &Job, program: &Path) -> Result<Cluster, String> {
-        let Some(metadata) = job.metadata_file() else { return Cluster::start(job, program) };
-        let store = SqliteMetadata::open(&metadata).map_err(|error| error.to_string())?;
-        let catalog = Catalog::new(Arc::new(store));
+        let Some(metadata) = job.metadata() else { return Cluster::start(job, program) };
+        let store = metadata.open(Opening::Existing).map_err(|error| error.to_string())?;
+        let catalog = Catalog::new(store);
         let nodes = catalog.nodes().map_err(|error| error.to_string())?;
         if nodes.is_empty() {
-            return Err(format!("{} names no daemons", metadata.display()));
+            return Err(format!("{metadata} names no daemons"));
         }
         Ok(Cluster {
             catalog,
@@ -232,6 +232,7 @@ fn lay_out_nodes(shards: u16) -> Result<Vec<NodeRecord>, String> {
         host: IpAddr::V4(Ipv4Addr::LOCALHOST),
         port: first_port + index * shards,
         shards,
+        capacity_bytes: 0,
     };
     Ok((0..NODES).map(node).collect())
 }
