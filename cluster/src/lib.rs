@@ -1,6 +1,6 @@
 //! Cluster services: what a cluster knows of itself outside its volumes, behind small traits.
 //!
-//! Owns the metadata store ([`metadata`]; backends: [`sqlite`]; [`location`]
+//! Owns the metadata store ([`metadata`]; backends: [`sqlite`], and by the cargo feature `etcd`; [`location`]
 //! opens the one that a user names), what is built on it alone ([`settle`] finds out what became of a write, [`lease`] gives
 //! a role to one process), and the records kept there ([`catalog`] reads and writes them; [`volume`], [`node`]
 //! are their shapes). It never talks to a storage daemon and never decides who may write: fencing is storage's
@@ -8,6 +8,8 @@
 #![allow(clippy::disallowed_methods)] // Not a core: files and threads are allowed here.
 
 pub mod catalog;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod lease;
 pub mod location;
 pub mod metadata;
@@ -18,6 +20,8 @@ pub mod volume;
 
 mod encoding;
 mod polling;
+#[cfg(feature = "etcd")]
+mod remote;
 
 pub use catalog::Catalog;
 pub use location::{Location, Opening};

@@ -128,16 +128,24 @@ impl fmt::Display for Location {
     }
 }
 
+#[cfg(feature = "etcd")]
 fn open_etcd(location: &EtcdLocation) -> Result<Arc<dyn Metadata>, MetadataError> {
-    Err(not_built(&Location::Etcd(location.clone())))
+    Ok(Arc::new(crate::etcd::EtcdMetadata::open(location)?))
+}
+
+#[cfg(not(feature = "etcd"))]
+fn open_etcd(location: &EtcdLocation) -> Result<Arc<dyn Metadata>, MetadataError> {
+    Err(not_built(&Location::Etcd(location.clone()), "etcd"))
 }
 
 fn open_dynamodb(location: &DynamoDbLocation, _: Opening) -> Result<Arc<dyn Metadata>, MetadataError> {
-    Err(not_built(&Location::DynamoDb(location.clone())))
+    Err(not_built(&Location::DynamoDb(location.clone()), "dynamodb"))
 }
 
-fn not_built(location: &Location) -> MetadataError {
-    MetadataError::NotBuilt(format!("{location}: this program was built without this kind of metadata"))
+fn not_built(location: &Location, feature: &str) -> MetadataError {
+    MetadataError::NotBuilt(format!(
+        "{location}: this program was built without {feature}; build it with `cargo build --release --features {feature}`"
+    ))
 }
 
 /// The scheme, if there is one: letters before `://`. Anything else is a path.

@@ -4,6 +4,8 @@ use hexalog_cluster::{Location, Metadata, Opening};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
+#[cfg(feature = "etcd")]
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A store that is empty at first, with what keeps it.
@@ -17,7 +19,6 @@ pub struct Backend {
 }
 
 /// A server of a store.
-#[allow(dead_code)] // Without a server's feature nobody starts one.
 pub trait Server {
     /// Kills it.
     fn kill(&mut self);
@@ -30,6 +31,17 @@ pub trait Server {
 }
 
 impl Backend {
+    /// A store at `location` that a server has.
+    #[cfg(feature = "etcd")]
+    pub fn of_server(
+        name: &'static str,
+        location: String,
+        server: Box<dyn Server>,
+        directory: TempDir,
+    ) -> Backend {
+        Backend { name, location, server: Some(server), _directory: directory }
+    }
+
     /// A client of its own: as separate as another process's.
     pub fn open(&self) -> Arc<dyn Metadata> {
         open(&self.location)
@@ -44,11 +56,36 @@ pub fn open(location: &str) -> Arc<dyn Metadata> {
 
 /// Runs a test on every backend that there is.
 pub fn each_backend(test: impl Fn(&mut Backend)) {
-    for make in [sqlite] {
+    let backends: &[fn() -> Option<Backend>] = &[
+        sqlite,
+        #[cfg(feature = "etcd")]
+        crate::etcd_server::one,
+    ];
+    for make in backends {
         if let Some(mut backend) = make() {
             eprintln!("backend {}", backend.name);
             test(&mut backend);
         }
+    }
+}
+
+/// Ports that nobody listens on now.
+#[cfg(feature = "etcd")]
+pub fn free_addresses<const COUNT: usize>() -> [std::net::SocketAddr; COUNT] {
+    let bind = || std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    // All at once, or one would be given twice.
+    let listeners = [(); COUNT].map(|()| bind());
+    listeners.map(|listener| listener.local_addr().expect("bound"))
+}
+
+/// Waits until a server takes connections.
+#[cfg(feature = "etcd")]
+pub fn wait_for(address: std::net::SocketAddr, is_there: impl Fn() -> bool) {
+    const START_MAX: Duration = Duration::from_secs(60);
+    let deadline = Instant::now() + START_MAX;
+    while !is_there() {
+        assert!(Instant::now() < deadline, "nothing answers at {address}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

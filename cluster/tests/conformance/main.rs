@@ -4,7 +4,13 @@
 #![allow(clippy::disallowed_methods)] // Processes, threads and waits are what a test of stores is made of.
 
 mod backends;
+#[cfg(feature = "etcd")]
+mod etcd;
+#[cfg(feature = "etcd")]
+mod etcd_server;
+mod faults;
 mod leases;
+mod proxy;
 mod races;
 mod store;
 mod watching;

@@ -1,0 +1,171 @@
+//! A watch of etcd's that outlives its connections.
+//!
+//! A task follows the stream of one member and begins again at another from the revision that it has come to, so nothing
+//! is told twice and nothing left out. Only what etcd has compacted meanwhile cannot be told, and that is said. Events wait in a bounded
+//! queue: a watcher that does not look holds up its own stream alone, and etcd keeps the rest.
+
+use super::{ATTEMPT_MAX, Members, ROUND_PAUSE};
+use crate::metadata::{CALL_MAX, Event, MetadataError, Watch};
+use crate::remote::Remote;
+use etcd_client::{EventType, WatchOptions, WatchResponse, WatchStream};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+/// Answers that wait for the watcher; each holds the events of at most a few revisions.
+const ANSWERS_MAX: usize = 64;
+
+type Told = Result<Vec<Event>, MetadataError>;
+
+pub(super) struct EtcdWatch {
+    remote: Arc<Remote>,
+    answers: Arc<Mutex<mpsc::Receiver<Told>>>,
+    task: AbortHandle,
+}
+
+impl EtcdWatch {
+    /// Tells what happens below `prefix` from revision `from` on.
+    pub(super) fn begin(remote: Arc<Remote>, members: Arc<Members>, prefix: &str, from: i64) -> EtcdWatch {
+        let (sender, receiver) = mpsc::channel(ANSWERS_MAX);
+        let follower = Follower { prefix: members.key(prefix), members, next: from, sender };
+        let task = remote.spawn(follower.run());
+        EtcdWatch { remote, answers: Arc::new(Mutex::new(receiver)), task }
+    }
+}
+
+impl Watch for EtcdWatch {
+    fn next(&mut self, patience: Duration) -> Result<Vec<Event>, MetadataError> {
+        let answers = Arc::clone(&self.answers);
+        let wait = async move {
+            let mut answers = answers.lock().await;
+            let mut told = match tokio::time::timeout(patience, answers.recv()).await {
+                Ok(Some(first)) => first?,
+                Ok(None) => return Err(MetadataError::Unavailable("the watch has ended".to_owned())),
+                Err(_) => return Ok(Vec::new()),
+            };
+            // What came with it; an error waits for the next call.
+            while let Ok(Ok(more)) = answers.try_recv() {
+                told.extend(more);
+            }
+            Ok(told)
+        };
+        self.remote
+            .call(patience, wait)
+            .unwrap_or_else(|_| Err(MetadataError::Unavailable("the watch's thread does not run".to_owned())))
+    }
+}
+
+impl Drop for EtcdWatch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The task's state.
+struct Follower {
+    members: Arc<Members>,
+    /// As etcd has it.
+    prefix: Vec<u8>,
+    /// The first revision that was not told.
+    next: i64,
+    sender: mpsc::Sender<Told>,
+}
+
+/// Nobody listens any more.
+struct Ended;
+
+impl Follower {
+    async fn run(mut self) {
+        let mut lost_at = Instant::now();
+        let mut is_told = false;
+        loop {
+            for index in self.members.order() {
+                let Ok(mut stream) = self.ask(index).await else { continue };
+                let Ok(was_followed) = self.follow(&mut stream).await else { return };
+                if was_followed {
+                    (lost_at, is_told) = (Instant::now(), false);
+                }
+            }
+            // Once for each time that it is cut off for so long.
+            if !is_told && lost_at.elapsed() >= CALL_MAX {
+                is_told = true;
+                let why = format!("{}: the watch is cut off since {CALL_MAX:?}", self.members.name);
+                if self.sender.send(Err(MetadataError::Unavailable(why))).await.is_err() {
+                    return;
+                }
+            }
+            tokio::time::sleep(ROUND_PAUSE).await;
+        }
+    }
+
+    /// Asks a member to tell; its first answer says that it will.
+    async fn ask(&self, index: usize) -> Result<WatchStream, ()> {
+        let options = WatchOptions::new().with_prefix().with_start_revision(self.next).with_progress_notify();
+        let mut client = self.members.client(index);
+        let asked = client.watch(self.prefix.clone(), Some(options));
+        match tokio::time::timeout(ATTEMPT_MAX, asked).await {
+            Ok(asked) => asked.map_err(drop),
+            Err(_) => {
+                self.members.connect_anew(index).await;
+                Err(())
+            }
+        }
+    }
+
+    /// Tells what the stream says until it ends; whether it said anything.
+    async fn follow(&mut self, stream: &mut WatchStream) -> Result<bool, Ended> {
+        let mut was_followed = false;
+        // Anything that is no answer ends the stream, and another is asked for from where this one has come to.
+        while let Ok(Some(answer)) = stream.message().await {
+            if answer.canceled() {
+                if answer.compact_revision() > 0 {
+                    self.next = self.next.max(answer.compact_revision());
+                    self.tell(Ok(vec![Event::Missed])).await?;
+                }
+                break;
+            }
+            was_followed = true;
+            self.take(&answer).await?;
+        }
+        Ok(was_followed)
+    }
+
+    async fn take(&mut self, answer: &WatchResponse) -> Result<(), Ended> {
+        let mut events = Vec::with_capacity(answer.events().len());
+        let mut told = Ok(());
+        for event in answer.events() {
+            let Some(found) = event.kv() else { continue };
+            self.next = self.next.max(found.mod_revision() + 1);
+            let event = match event.event_type() {
+                EventType::Put => self.members.entry(found).map(|entry| Event::Put { entry, skipped: false }),
+                EventType::Delete => {
+                    self.members.own_key(found).map(|key| Event::Removed { key, skipped: false })
+                }
+            };
+            match event {
+                Ok(event) => events.push(event),
+                Err(error) => told = Err(error),
+            }
+        }
+        // A sign of life of a quiet watch: all up to the revision that it names has been told.
+        if events.is_empty()
+            && !answer.created()
+            && let Some(header) = answer.header()
+        {
+            self.next = self.next.max(header.revision() + 1);
+        }
+        if !events.is_empty() {
+            self.tell(Ok(events)).await?;
+        }
+        match told {
+            Ok(()) => Ok(()),
+            Err(error) => self.tell(Err(error)).await,
+        }
+    }
+
+    async fn tell(&self, told: Told) -> Result<(), Ended> {
+        self.sender.send(told).await.map_err(|_| Ended)
+    }
+}
