@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/path`, `path`, `sqlite:///path` | a SQLite file |
 //! | `etcd://host:port,host:port/prefix` | etcd; `?tls=system`, or `?ca=FILE`, with `&cert=FILE&key=FILE`: by TLS |
-//! | `dynamodb://table` | the DynamoDB API; `?region=…&endpoint=…&prefix=…` |
+//! | `dynamodb://table` | the DynamoDB API; `?region=…&endpoint=…&prefix=…`; `&credentials=none` for servers that check none |
 //!
 //! Values of a query are taken as written, without percent-encoding.
 
@@ -60,6 +60,8 @@ pub struct DynamoDbLocation {
     pub endpoint: Option<String>,
     /// The partition key of all items.
     pub prefix: String,
+    /// The server checks no credentials, as those for tests do, and none are looked for.
+    pub is_unchecked: bool,
 }
 
 /// Whether a store that is not there is made.
@@ -138,10 +140,17 @@ fn open_etcd(location: &EtcdLocation) -> Result<Arc<dyn Metadata>, MetadataError
     Err(not_built(&Location::Etcd(location.clone()), "etcd"))
 }
 
+#[cfg(feature = "dynamodb")]
+fn open_dynamodb(location: &DynamoDbLocation, opening: Opening) -> Result<Arc<dyn Metadata>, MetadataError> {
+    Ok(Arc::new(crate::dynamodb::DynamoDbMetadata::open(location, opening)?))
+}
+
+#[cfg(not(feature = "dynamodb"))]
 fn open_dynamodb(location: &DynamoDbLocation, _: Opening) -> Result<Arc<dyn Metadata>, MetadataError> {
     Err(not_built(&Location::DynamoDb(location.clone()), "dynamodb"))
 }
 
+#[cfg(not(all(feature = "etcd", feature = "dynamodb")))]
 fn not_built(location: &Location, feature: &str) -> MetadataError {
     MetadataError::NotBuilt(format!(
         "{location}: this program was built without {feature}; build it with `cargo build --release --features {feature}`"
@@ -218,8 +227,13 @@ fn parse_dynamodb(rest: &str) -> Result<DynamoDbLocation, String> {
              dynamodb://table?region=…&endpoint=… names one"
         ));
     }
-    let mut location =
-        DynamoDbLocation { table: table.to_owned(), region: None, endpoint: None, prefix: PREFIX.to_owned() };
+    let mut location = DynamoDbLocation {
+        table: table.to_owned(),
+        region: None,
+        endpoint: None,
+        prefix: PREFIX.to_owned(),
+        is_unchecked: false,
+    };
     for (name, value) in query {
         if value.is_empty() {
             return Err(format!("{name}= lacks its value"));
@@ -233,8 +247,14 @@ fn parse_dynamodb(rest: &str) -> Result<DynamoDbLocation, String> {
                 return Err(format!("endpoint={value} is no URL, as in endpoint=http://127.0.0.1:8000"));
             }
             "prefix" => location.prefix = value.to_owned(),
+            "credentials" if value == "none" => location.is_unchecked = true,
+            "credentials" => {
+                return Err("credentials= is none or left out: they come from the environment".to_owned());
+            }
             other => {
-                return Err(format!("dynamodb:// knows no {other}=; it knows region, endpoint and prefix"));
+                return Err(format!(
+                    "dynamodb:// knows no {other}=; it knows region, endpoint, prefix and credentials"
+                ));
             }
         }
     }

@@ -9,8 +9,8 @@ use crate::metadata::{CALL_MAX, Event, MetadataError, Watch};
 use crate::remote::Remote;
 use etcd_client::{EventType, WatchOptions, WatchResponse, WatchStream};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
-use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -20,40 +20,46 @@ const ANSWERS_MAX: usize = 64;
 type Told = Result<Vec<Event>, MetadataError>;
 
 pub(super) struct EtcdWatch {
-    remote: Arc<Remote>,
-    answers: Arc<Mutex<mpsc::Receiver<Told>>>,
+    answers: Receiver<Told>,
+    /// What came beside events, for the next call.
+    error: Option<MetadataError>,
     task: AbortHandle,
+    /// Keeps the thread that the task runs on.
+    _remote: Arc<Remote>,
 }
 
 impl EtcdWatch {
     /// Tells what happens below `prefix` from revision `from` on.
     pub(super) fn begin(remote: Arc<Remote>, members: Arc<Members>, prefix: &str, from: i64) -> EtcdWatch {
-        let (sender, receiver) = mpsc::channel(ANSWERS_MAX);
+        let (sender, answers) = sync_channel(ANSWERS_MAX);
         let follower = Follower { prefix: members.key(prefix), members, next: from, sender };
         let task = remote.spawn(follower.run());
-        EtcdWatch { remote, answers: Arc::new(Mutex::new(receiver)), task }
+        EtcdWatch { answers, error: None, task, _remote: remote }
     }
 }
 
 impl Watch for EtcdWatch {
     fn next(&mut self, patience: Duration) -> Result<Vec<Event>, MetadataError> {
-        let answers = Arc::clone(&self.answers);
-        let wait = async move {
-            let mut answers = answers.lock().await;
-            let mut told = match tokio::time::timeout(patience, answers.recv()).await {
-                Ok(Some(first)) => first?,
-                Ok(None) => return Err(MetadataError::Unavailable("the watch has ended".to_owned())),
-                Err(_) => return Ok(Vec::new()),
-            };
-            // What came with it; an error waits for the next call.
-            while let Ok(Ok(more)) = answers.try_recv() {
-                told.extend(more);
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let mut told = match self.answers.recv_timeout(patience) {
+            Ok(first) => first?,
+            Err(RecvTimeoutError::Timeout) => return Ok(Vec::new()),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(MetadataError::Unavailable("the watch has ended".to_owned()));
             }
-            Ok(told)
         };
-        self.remote
-            .call(patience, wait)
-            .unwrap_or_else(|_| Err(MetadataError::Unavailable("the watch's thread does not run".to_owned())))
+        // What came with it.
+        while self.error.is_none()
+            && let Ok(more) = self.answers.try_recv()
+        {
+            match more {
+                Ok(events) => told.extend(events),
+                Err(error) => self.error = Some(error),
+            }
+        }
+        Ok(told)
     }
 }
 
@@ -70,7 +76,7 @@ struct Follower {
     prefix: Vec<u8>,
     /// The first revision that was not told.
     next: i64,
-    sender: mpsc::Sender<Told>,
+    sender: SyncSender<Told>,
 }
 
 /// Nobody listens any more.
@@ -92,7 +98,7 @@ impl Follower {
             if !is_told && lost_at.elapsed() >= CALL_MAX {
                 is_told = true;
                 let why = format!("{}: the watch is cut off since {CALL_MAX:?}", self.members.name);
-                if self.sender.send(Err(MetadataError::Unavailable(why))).await.is_err() {
+                if self.tell(Err(MetadataError::Unavailable(why))).await.is_err() {
                     return;
                 }
             }
@@ -165,7 +171,15 @@ impl Follower {
         }
     }
 
-    async fn tell(&self, told: Told) -> Result<(), Ended> {
-        self.sender.send(told).await.map_err(|_| Ended)
+    /// Waits while the watcher does not look: meanwhile nothing is taken from the stream.
+    async fn tell(&self, mut told: Told) -> Result<(), Ended> {
+        loop {
+            told = match self.sender.try_send(told) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(told)) => told,
+                Err(TrySendError::Disconnected(_)) => return Err(Ended),
+            };
+            tokio::time::sleep(ROUND_PAUSE).await;
+        }
     }
 }

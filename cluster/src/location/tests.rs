@@ -19,6 +19,7 @@ fn places_are_read() {
             region: region.map(str::to_owned),
             endpoint: endpoint.map(str::to_owned),
             prefix: prefix.to_owned(),
+            is_unchecked: false,
         })
     };
     let ca = EtcdTls { ca: Some("/ca.pem".into()), identity: None };
@@ -64,8 +65,22 @@ fn what_is_wrong_is_named() {
         ("dynamodb://table?region=", "lacks its value"),
         ("dynamodb://table?endpoint=localhost:8000", "is no URL"),
         ("dynamodb://table?ca=x", "knows no ca="),
+        ("dynamodb://table?credentials=mine", "none or left out"),
     ] {
         let told = parse(text).expect_err(text);
         assert!(told.contains(expected), "{text}: {told}");
+    }
+}
+
+#[cfg(not(all(feature = "etcd", feature = "dynamodb")))]
+#[test]
+fn a_backend_that_was_not_built_says_which_build_has_it() {
+    for (text, feature) in [("etcd://h:1", "etcd"), ("dynamodb://table", "dynamodb")] {
+        let is_built = [cfg!(feature = "etcd"), cfg!(feature = "dynamodb")];
+        if is_built[usize::from(feature == "dynamodb")] {
+            continue;
+        }
+        let error = parse(text).expect("a place").open(Opening::Existing).err().expect("not built");
+        assert!(error.to_string().contains(&format!("--features {feature}")), "{error}");
     }
 }

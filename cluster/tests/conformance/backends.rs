@@ -4,7 +4,7 @@ use hexalog_cluster::{Location, Metadata, Opening};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
-#[cfg(feature = "etcd")]
+#[cfg(any(feature = "etcd", feature = "dynamodb"))]
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -32,7 +32,7 @@ pub trait Server {
 
 impl Backend {
     /// A store at `location` that a server has.
-    #[cfg(feature = "etcd")]
+    #[cfg(any(feature = "etcd", feature = "dynamodb"))]
     pub fn of_server(
         name: &'static str,
         location: String,
@@ -60,6 +60,8 @@ pub fn each_backend(test: impl Fn(&mut Backend)) {
         sqlite,
         #[cfg(feature = "etcd")]
         crate::etcd_server::one,
+        #[cfg(feature = "dynamodb")]
+        crate::dynalite::one,
     ];
     for make in backends {
         if let Some(mut backend) = make() {
@@ -70,7 +72,7 @@ pub fn each_backend(test: impl Fn(&mut Backend)) {
 }
 
 /// Ports that nobody listens on now.
-#[cfg(feature = "etcd")]
+#[cfg(any(feature = "etcd", feature = "dynamodb"))]
 pub fn free_addresses<const COUNT: usize>() -> [std::net::SocketAddr; COUNT] {
     let bind = || std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
     // All at once, or one would be given twice.
@@ -79,7 +81,7 @@ pub fn free_addresses<const COUNT: usize>() -> [std::net::SocketAddr; COUNT] {
 }
 
 /// Waits until a server takes connections.
-#[cfg(feature = "etcd")]
+#[cfg(any(feature = "etcd", feature = "dynamodb"))]
 pub fn wait_for(address: std::net::SocketAddr, is_there: impl Fn() -> bool) {
     const START_MAX: Duration = Duration::from_secs(60);
     let deadline = Instant::now() + START_MAX;

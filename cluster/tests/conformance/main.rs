@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_methods)] // Processes, threads and waits are what a test of stores is made of.
 
 mod backends;
+#[cfg(feature = "dynamodb")]
+mod dynalite;
 #[cfg(feature = "etcd")]
 mod etcd;
 #[cfg(feature = "etcd")]
