@@ -5,12 +5,14 @@ use crate::etcd_server::{Member, is_installed, members};
 use crate::proxy::{Cut, Proxy};
 use hexalog_cluster::metadata::{CALL_MAX, Event};
 use hexalog_cluster::{Metadata, settle};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A leader's death is known after a second, and an election takes less than another, on a machine with time to spare.
 const FAILOVER_MAX: Duration = Duration::from_secs(15);
 
-fn three(directory: &std::path::Path) -> ([Member; 3], String) {
+fn three(directory: &Path) -> ([Member; 3], String) {
     let mut members = members::<3>(directory);
     members.iter_mut().for_each(Member::spawn);
     wait_for(members[0].client, || {
@@ -143,6 +145,76 @@ fn a_watch_says_what_compaction_took() {
     assert!(!events.iter().any(|event| is_value(event, b"1")), "{events:?}");
     direct.compare_and_swap("w/k", revision, b"6").expect("cas").expect("alone");
     assert_eq!(until(&|event| is_value(event, b"6")).len(), 1);
+}
+
+/// A key and a certificate for the loopback address, signed by `signer` or by itself.
+fn certificate(directory: &Path, name: &str, signer: Option<&str>) -> bool {
+    let file = |name: &str, end: &str| directory.join(format!("{name}.{end}")).display().to_string();
+    let mut command = Command::new("openssl");
+    command.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        &format!("/CN={name}"),
+    ]);
+    command.args([
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-addext",
+        "extendedKeyUsage=serverAuth,clientAuth",
+    ]);
+    command.args(["-keyout", &file(name, "key"), "-out", &file(name, "pem")]);
+    if let Some(signer) = signer {
+        command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+        command.args(["-CA", &file(signer, "pem"), "-CAkey", &file(signer, "key")]);
+    }
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+/// By TLS with a CA of its own, which also says who may come: one with a certificate is served, one without is not, and
+/// neither is one who trusts another CA.
+#[test]
+fn connections_are_secured_where_that_is_asked_for() {
+    if !is_installed() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let path = directory.path();
+    let made = [("ca", None), ("other", None), ("server", Some("ca")), ("client", Some("ca"))];
+    if !made.iter().all(|(name, signer)| certificate(path, name, *signer)) {
+        eprintln!("skipped: there is no openssl 3 to make certificates with");
+        return;
+    }
+    let file = |name: &str| path.join(name).display().to_string();
+    let [mut member] = members::<1>(path);
+    member.scheme = "https";
+    member.options = vec!["--cert-file".into(), file("server.pem"), "--key-file".into(), file("server.key")];
+    member.options.extend(["--client-cert-auth".into(), "--trusted-ca-file".into(), file("ca.pem")]);
+    member.spawn();
+    let at = |query: &str| format!("etcd://{}/test?{query}", member.client);
+    let known = format!("ca={}&cert={}&key={}", file("ca.pem"), file("client.pem"), file("client.key"));
+    let store = open(&at(&known));
+    wait_for(member.client, || store.get("k").is_ok());
+    store.create("k", b"secret").expect("create").expect("absent");
+    assert_eq!(open(&at(&known)).get("k").expect("get").expect("there").value, b"secret");
+    let strangers = [
+        at(&format!("ca={}", file("ca.pem"))),
+        at(&known.replace("ca.pem", "other.pem")),
+        format!("etcd://{}/test", member.client),
+    ];
+    for location in strangers {
+        let outcome = open(&location).get("k");
+        assert!(outcome.is_err(), "{location}: {outcome:?}");
+    }
+    let missing = at(&format!("ca={}", file("none.pem")));
+    let place = hexalog_cluster::Location::parse(std::ffi::OsStr::new(&missing)).expect("a location");
+    let error = place.open(hexalog_cluster::Opening::Existing).err().expect("there is no such file");
+    assert!(error.to_string().contains("none.pem"), "{error}");
 }
 
 fn compact(member: &Member, revision: u64) {

@@ -12,6 +12,10 @@ pub struct Member {
     peer: SocketAddr,
     cluster: String,
     data: PathBuf,
+    /// More options.
+    pub options: Vec<String>,
+    /// What clients reach it by.
+    pub scheme: &'static str,
     process: Option<Child>,
 }
 
@@ -47,6 +51,8 @@ pub fn members<const COUNT: usize>(directory: &Path) -> [Member; COUNT] {
         peer: peers[index],
         cluster: named.join(","),
         data: directory.join(format!("m{index}")),
+        options: Vec::new(),
+        scheme: "http",
         process: None,
     })
 }
@@ -55,7 +61,7 @@ impl Member {
     /// Starts it; alone it cannot answer when there are others.
     pub fn spawn(&mut self) {
         assert!(self.process.is_none(), "it runs");
-        let (client, peer) = (format!("http://{}", self.client), format!("http://{}", self.peer));
+        let (client, peer) = (format!("{}://{}", self.scheme, self.client), format!("http://{}", self.peer));
         let log = std::fs::File::create(self.data.with_extension("log")).expect("a log");
         let mut command = Command::new("etcd");
         command
@@ -64,6 +70,7 @@ impl Member {
             .arg(&self.data);
         command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
         command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
+        command.args(&self.options);
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("clones")).stderr(log);
         self.process = Some(command.spawn().expect("etcd starts"));
     }
