@@ -179,12 +179,19 @@ impl Catalog {
 
     /// Removes a daemon's record and its sign of life, if they are there.
     pub fn remove_node(&self, node: NodeId) -> Result<(), MetadataError> {
-        for key in [format!("node/{node}"), format!("heartbeat/{node}")] {
-            while let Some(entry) = self.store.get(&key)? {
-                self.store.remove(&key, entry.revision)?;
+        self.remove(&format!("node/{node}"))?;
+        self.remove(&format!("heartbeat/{node}"))
+    }
+
+    /// Removes a key, if it is there.
+    fn remove(&self, key: &str) -> Result<(), MetadataError> {
+        for _ in 0..CAS_TRIES {
+            let Some(entry) = self.store.get(key)? else { return Ok(()) };
+            if self.store.remove(key, entry.revision)? {
+                return Ok(());
             }
         }
-        Ok(())
+        Err(MetadataError::Unavailable(format!("{key} changes too often")))
     }
 
     /// Every daemon's last sign of life, in no order that matters.
