@@ -12,11 +12,12 @@ use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::{EngineError, Need, Step};
 use crate::layout::bitmap_page;
-use crate::layout::super_page::{BITMAPS_FORMATTED, SUPER_PAGE, SuperPage};
+use crate::layout::super_page::{BITMAPS_FORMATTED, SuperPage};
 use crate::mini_transaction::{MiniTransaction, PageSlot};
 use hexalog_protocol::{Lsn, PAGE_BODY_START, PageId};
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Share of the volume that is kept for rollback, within these bounds: a rollback splits at most a few pages
@@ -29,7 +30,9 @@ const RESTING_MAX: usize = 4096;
 
 /// Where to look for a free page first.
 pub(crate) struct Allocator {
-    pages: u64,
+    first: u64,
+    /// Behind the last page.
+    end: u64,
     /// No page below it is free, as far as is known. A hint: freeing lowers it, allocating raises it.
     hint: AtomicU64,
     /// Pages given back since the process began.
@@ -46,8 +49,11 @@ struct Resting {
 }
 
 impl Allocator {
-    pub fn new(pages: u64) -> Allocator {
-        Allocator { pages, hint: AtomicU64::new(0), freed: AtomicU64::new(0), resting: Mutex::default() }
+    pub fn new(first: PageId, pages: u64) -> Allocator {
+        assert!(first.0.is_multiple_of(bitmap_page::PAGES_COVERED), "a bitmap covers a volume's own pages");
+        let (first, end) = (first.0, first.0 + pages);
+        let (hint, freed) = (AtomicU64::new(first), AtomicU64::new(0));
+        Allocator { first, end, hint, freed, resting: Mutex::default() }
     }
 
     /// Pages given back since the process began.
@@ -92,22 +98,28 @@ impl Allocator {
 
     /// First page that ordinary allocations do not get.
     fn reserve_start(&self) -> u64 {
-        self.pages - (self.pages / RESERVE_SHARE).clamp(RESERVE_MIN, RESERVE_MAX)
+        self.end - ((self.end - self.first) / RESERVE_SHARE).clamp(RESERVE_MIN, RESERVE_MAX)
     }
 }
 
 impl Engine {
+    /// Numbers of the first bitmaps, so many of them.
+    pub(crate) fn bitmaps(&self, count: u32) -> Range<u64> {
+        let first = bitmap_page::index_of(self.super_page());
+        first..first + u64::from(count)
+    }
+
     /// Pages in use, by counting bits. For `hexalog verify`, sizes that someone asks for, and tests: it wants every bitmap
     /// page in the cache at once, one for each 500 MB.
     pub fn pages_used(&self) -> Step<u64> {
         let _call = Call::enter();
         self.operate_alone(|access| {
             let formatted = {
-                let page = access.shared(SUPER_PAGE)?;
+                let page = access.shared(self.super_page())?;
                 SuperPage::decode(page.bytes()).expect("checked at opening").bitmaps_formatted
             };
             let mut used = 0;
-            for index in 0..u64::from(formatted) {
+            for index in self.bitmaps(formatted) {
                 used += bitmap_page::count_used(access.shared(bitmap_page::page_of(index))?.bytes());
             }
             Ok(used)
@@ -120,10 +132,10 @@ impl<'e> Access<'e> {
     /// kept for it.
     pub fn allocate(&mut self, mini: &mut MiniTransaction<'e>, from_reserve: bool) -> Step<PageId> {
         let allocator = &self.engine.allocator;
-        let end = if from_reserve { allocator.pages } else { allocator.reserve_start() };
+        let end = if from_reserve { allocator.end } else { allocator.reserve_start() };
         let freed = allocator.freed();
         // From the hint on, then once from the start: the hint is allowed to be wrong.
-        for from in [allocator.hint.load(Ordering::Relaxed), 0] {
+        for from in [allocator.hint.load(Ordering::Relaxed), allocator.first] {
             if let Some(page) = self.allocate_between(mini, from, end)? {
                 allocator.hint.store(page.0, Ordering::Relaxed);
                 return Ok(page);
@@ -181,12 +193,13 @@ impl<'e> Access<'e> {
         if let Some(slot) = mini.find(page) {
             return Ok(slot);
         }
-        let decoded = match mini.find(SUPER_PAGE) {
+        let super_page = self.engine.super_page();
+        let decoded = match mini.find(super_page) {
             Some(slot) => SuperPage::decode(mini.bytes(slot)),
-            None => SuperPage::decode(self.shared(SUPER_PAGE)?.bytes()),
+            None => SuperPage::decode(self.shared(super_page)?.bytes()),
         };
-        let formatted = u64::from(decoded.expect("checked at opening").bitmaps_formatted);
-        if index < formatted {
+        let formatted = decoded.expect("checked at opening").bitmaps_formatted;
+        if self.engine.bitmaps(formatted).contains(&index) {
             return mini.latch(self, page);
         }
         self.format_bitmap(mini, index)
@@ -197,8 +210,9 @@ impl<'e> Access<'e> {
         let slot = mini.add_formatted(self.create(page)?);
         mini.write(slot, PAGE_BODY_START, &bitmap_page::header(index));
         self.set_bit(mini, slot, page, true);
-        let super_slot = mini.latch(self, SUPER_PAGE)?;
-        let formatted = u32::try_from(index + 1).expect("fewer than 2^32 bitmaps");
+        let super_slot = mini.latch(self, self.engine.super_page())?;
+        let formatted = index + 1 - self.engine.bitmaps(0).start;
+        let formatted = u32::try_from(formatted).expect("fewer than 2^32 bitmaps");
         mini.write_difference(super_slot, usize::from(BITMAPS_FORMATTED), &formatted.to_le_bytes());
         Ok(slot)
     }

@@ -90,7 +90,7 @@ impl Engine {
             locks: Locks::default(),
             snapshots: Snapshots::new(options.snapshots),
             serializable: Serializable::default(),
-            allocator: Allocator::new(volume.geometry().pages()),
+            allocator: Allocator::new(volume.first_page(), volume.geometry().pages()),
             scratch: Mutex::default(),
             counters: Counters::default(),
             rollbacks: RollbackQueue::default(),
@@ -126,6 +126,11 @@ impl Engine {
 
     pub(crate) fn streams(&self) -> &Streams {
         &self.opened().streams
+    }
+
+    /// Where all else is found.
+    pub(crate) fn super_page(&self) -> PageId {
+        self.volume.first_page()
     }
 
     /// The one clustered tree that `create` makes, for the catalog.
@@ -174,6 +179,12 @@ impl Engine {
     /// Lets every page that may leave the cache do so (invariant 6); for tests of what runs on cold pages.
     pub fn evict_pages(&self) {
         self.cache.evict_all(self.volume.vdl());
+    }
+
+    /// Pages that operations have found in the cache, and that have come into it, since the engine was made.
+    pub fn pages_met(&self) -> (u64, u64) {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (load(&self.cache.hits), load(&self.cache.fetches))
     }
 
     /// VDL has risen.

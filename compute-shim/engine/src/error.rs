@@ -4,6 +4,7 @@
 //! with [`crate::Engine::poll_need`] and calls again with the same arguments. Read `waiting` next.
 
 use crate::io_wait::IoWait;
+use crate::page_file::FileError;
 use crate::serializable::Cycle;
 use hexalog_protocol::{Lsn, PageId};
 use std::fmt;
@@ -73,7 +74,7 @@ pub enum Need {
     },
     /// Enough work was done in one call: let others run, then go on.
     Yield,
-    /// A temporary file is being written or read. Never returned by the engine itself.
+    /// A temporary file is being written or read. Of engines only one of a volume without a log returns it.
     Spill(IoWait),
     /// A deferrable serializable transaction waits for a safe snapshot.
     SafeSnapshot {
@@ -125,6 +126,8 @@ pub enum EngineError {
         /// What was wrong.
         what: &'static str,
     },
+    /// The file of pages that have left the cache of a volume without a log.
+    TemporaryFile(FileError),
     /// 0A000: not supported; names the feature.
     Unsupported(&'static str),
     /// 53300: every snapshot slot is taken.
@@ -161,6 +164,7 @@ impl EngineError {
             EngineError::Fenced => "57P01",
             EngineError::ReadOnly => "25006",
             EngineError::Corrupt { .. } => "XX001",
+            EngineError::TemporaryFile(error) => error.sqlstate(),
             EngineError::Unsupported(_) => "0A000",
             EngineError::TooManySnapshots => "53300",
             EngineError::IdentifierInUse => "42710",
@@ -199,6 +203,7 @@ impl fmt::Display for EngineError {
             EngineError::Fenced => write!(f, "another writer has opened the volume"),
             EngineError::ReadOnly => write!(f, "cannot write in a read-only transaction"),
             EngineError::Corrupt { page, what } => write!(f, "page {page} is damaged: {what}"),
+            EngineError::TemporaryFile(error) => write!(f, "could not use a temporary file: {error:?}"),
             EngineError::Unsupported(what) => write!(f, "{what} is not supported"),
             EngineError::TooManySnapshots => write!(f, "too many transactions at once"),
             EngineError::IdentifierInUse => write!(f, "transaction identifier is already in use"),

@@ -12,8 +12,7 @@ use crate::engine::{Engine, Opened};
 use crate::error::{EngineError, Step};
 use crate::layout::bitmap_page;
 use crate::layout::super_page::{
-    DirectoryEntry, ENTRIES_PER_PAGE, FORMAT_VERSION, SUPER_PAGE, SuperPage, VERSION, directory_header,
-    directory_pages,
+    DirectoryEntry, ENTRIES_PER_PAGE, FORMAT_VERSION, SuperPage, VERSION, directory_header, directory_pages,
 };
 use crate::layout::undo_page::{
     RECORDS_START, UndoHeader, byte_of, end_of_records, offset_of, record_at, records_from,
@@ -30,8 +29,8 @@ use crate::types::{TreeId, TxId};
 use crate::undo::{OpenState, OpenTransaction, StreamState, Streams};
 use hexalog_protocol::{Lsn, PAGE_BODY_START, PageId};
 
-/// The page after the super page and its first bitmap.
-const DIRECTORY_FIRST: PageId = PageId(2);
+/// The directory comes after the super page and its first bitmap.
+const DIRECTORY_AT: u64 = 2;
 /// Directory pages formatted in one mini-transaction.
 const DIRECTORY_CHUNK: u16 = 6;
 /// Head pages fetched ahead of the stream being looked at, if the cache has room for them.
@@ -136,7 +135,7 @@ impl Engine {
     pub fn upgrade(&self) -> Step<()> {
         let _call = Call::enter();
         self.operate_alone(|access| {
-            let page = access.exclusive(SUPER_PAGE)?;
+            let page = access.exclusive(self.super_page())?;
             if SuperPage::decode(page.bytes()).is_some_and(|page| page.version == FORMAT_VERSION) {
                 return Ok(());
             }
@@ -158,9 +157,11 @@ impl<'e> Access<'e> {
     fn format_volume(&mut self) -> Step<SuperPage> {
         let undo_streams = self.engine.options.undo_streams;
         let directory_pages = directory_pages(undo_streams);
-        let catalog_root = PageId(DIRECTORY_FIRST.0 + u64::from(directory_pages));
-        let pages = self.engine.volume.geometry().pages();
-        if catalog_root.0 + 1 >= pages {
+        let first_page = self.engine.super_page();
+        let directory_first = PageId(first_page.0 + DIRECTORY_AT);
+        let catalog_root = PageId(directory_first.0 + u64::from(directory_pages));
+        let used = catalog_root.0 + 1 - first_page.0;
+        if used >= self.engine.volume.geometry().pages() {
             return Err(EngineError::VolumeFull.into());
         }
         let mut first = 0;
@@ -168,7 +169,7 @@ impl<'e> Access<'e> {
             let end = directory_pages.min(first + DIRECTORY_CHUNK);
             let mut mini = MiniTransaction::begin(self.engine)?;
             for index in first..end {
-                let page = PageId(DIRECTORY_FIRST.0 + u64::from(index));
+                let page = PageId(directory_first.0 + u64::from(index));
                 let slot = mini.add_formatted(self.create(page)?);
                 mini.write(slot, PAGE_BODY_START, &directory_header(index * ENTRIES_PER_PAGE));
             }
@@ -179,31 +180,32 @@ impl<'e> Access<'e> {
         let mut mini = MiniTransaction::begin(self.engine)?;
         let root = mini.add_formatted(self.create(catalog_root)?);
         write_empty_root(&mut mini, root, 0, TreeId(catalog_root));
-        let bitmap = mini.add_formatted(self.create(bitmap_page::page_of(0))?);
-        mini.write(bitmap, PAGE_BODY_START, &bitmap_page::header(0));
-        let used = catalog_root.0 + 1;
+        let index = bitmap_page::index_of(first_page);
+        let bitmap = mini.add_formatted(self.create(bitmap_page::page_of(index))?);
+        mini.write(bitmap, PAGE_BODY_START, &bitmap_page::header(index));
         let mut bits = vec![0u8; used.div_ceil(8) as usize];
         (0..used).for_each(|page| bits[(page / 8) as usize] |= 1 << (page % 8));
-        mini.write(bitmap, usize::from(bitmap_page::bit_of(PageId(0)).0), &bits);
+        mini.write(bitmap, usize::from(bitmap_page::bit_of(first_page).0), &bits);
         let super_page = SuperPage {
             version: FORMAT_VERSION,
             undo_streams,
             directory_pages,
             bitmaps_formatted: 1,
             catalog_root,
-            directory_first: DIRECTORY_FIRST,
+            directory_first,
         };
-        let slot = mini.add_formatted(self.create(SUPER_PAGE)?);
+        let slot = mini.add_formatted(self.create(first_page)?);
         mini.write(slot, PAGE_BODY_START, &super_page.encode());
         mini.commit(&mut |_, _| {});
         Ok(super_page)
     }
 
     fn read_super_page(&mut self) -> Step<SuperPage> {
-        if !self.exists(SUPER_PAGE)? {
+        let super_page = self.engine.super_page();
+        if !self.exists(super_page)? {
             return Err(EngineError::WrongFormat("the volume was never formatted").into());
         }
-        let page = self.shared(SUPER_PAGE)?;
+        let page = self.shared(super_page)?;
         let unknown = EngineError::WrongFormat("the volume has an unknown engine format");
         Ok(SuperPage::decode(page.bytes()).ok_or(unknown)?)
     }
@@ -310,7 +312,7 @@ mod tests {
         let engine = Engine::new(Arc::clone(&volume) as _, options);
         volume.run(&engine, || engine.create()).expect("creates");
         let write = |access: &mut Access<'_>, version: u32| {
-            let page = access.exclusive(SUPER_PAGE)?;
+            let page = access.exclusive(access.engine.super_page())?;
             let mut mini = MiniTransaction::begin(access.engine)?;
             let slot = mini.add(page);
             mini.write(slot, usize::from(VERSION), &version.to_le_bytes());

@@ -9,12 +9,13 @@ use crate::engine::Engine;
 use crate::error::{EngineError, Step};
 use crate::layout::bitmap_page;
 use crate::layout::overflow_page::{OverflowHeader, entry};
-use crate::layout::super_page::{SUPER_PAGE, SuperPage};
+use crate::layout::super_page::SuperPage;
 use crate::layout::tree_page::{ROW_OVERFLOW, TreePage};
 use crate::layout::{Bytes, chain_list};
 use crate::tree::descent::check_tree_page;
 use crate::types::{PageReport, SequenceId, TreeId};
 use hexalog_protocol::PageId;
+use std::ops::Range;
 
 /// Something whose page is still to be looked at.
 #[derive(Clone, Copy, Debug)]
@@ -30,12 +31,14 @@ enum Item {
 /// A check under way, kept between needs. Driven by [`Engine::check_pages`].
 #[derive(Debug)]
 pub struct PageCheck {
+    /// The volume's first page.
+    first: u64,
     /// A bit for each page, set once it was reached.
     reached: Vec<u64>,
     items: Vec<Item>,
     has_begun: bool,
-    bitmap_next: u64,
-    bitmaps: u64,
+    /// Those that have not been looked at.
+    bitmaps: Range<u64>,
     sequences: Vec<SequenceId>,
     report: PageReport,
 }
@@ -45,11 +48,11 @@ impl PageCheck {
     pub fn new(trees: &[TreeId], sequences: &[SequenceId]) -> PageCheck {
         let root = |tree: &TreeId| Item::Tree { page: tree.0, tree: *tree, is_leftmost: true };
         PageCheck {
+            first: 0,
             reached: Vec::new(),
             items: trees.iter().map(root).collect(),
             has_begun: false,
-            bitmap_next: 0,
-            bitmaps: 0,
+            bitmaps: 0..0,
             sequences: sequences.to_vec(),
             report: PageReport::default(),
         }
@@ -57,7 +60,8 @@ impl PageCheck {
 
     fn reach(&mut self, page: PageId) -> Result<(), EngineError> {
         let what = "a page that is reached twice, or lies outside of the volume";
-        let (word, bit) = ((page.0 / 64) as usize, 1 << (page.0 % 64));
+        let at = page.0.wrapping_sub(self.first);
+        let (word, bit) = ((at / 64) as usize, 1 << (at % 64));
         match self.reached.get_mut(word) {
             Some(bits) if *bits & bit == 0 => *bits |= bit,
             _ => return Err(EngineError::Corrupt { page, what }),
@@ -67,16 +71,18 @@ impl PageCheck {
     }
 
     fn is_reached(&self, page: PageId) -> bool {
-        self.reached[(page.0 / 64) as usize] >> (page.0 % 64) & 1 != 0
+        let at = page.0 - self.first;
+        self.reached[(at / 64) as usize] >> (at % 64) & 1 != 0
     }
 
     fn begin(&mut self, engine: &Engine, formatted: u32) -> Result<(), EngineError> {
         let pages = engine.volume.geometry().pages();
         self.reached = vec![0; pages.div_ceil(64) as usize];
-        self.bitmaps = u64::from(formatted);
+        self.first = engine.super_page().0;
+        self.bitmaps = engine.bitmaps(formatted);
         let super_page = engine.opened().super_page;
-        self.reach(SUPER_PAGE)?;
-        for index in 0..self.bitmaps {
+        self.reach(engine.super_page())?;
+        for index in self.bitmaps.clone() {
             self.reach(bitmap_page::page_of(index))?;
         }
         for index in 0..u64::from(super_page.directory_pages) {
@@ -152,8 +158,8 @@ impl PageCheck {
 
     /// A bitmap page was read: it says of each page what was found.
     fn bitmap(&mut self, index: u64, bytes: &Bytes, pages: u64) -> Result<(), EngineError> {
-        let first = index * bitmap_page::PAGES_COVERED;
-        for page in (first..pages.min(first + bitmap_page::PAGES_COVERED)).map(PageId) {
+        let (first, end) = (index * bitmap_page::PAGES_COVERED, self.first + pages);
+        for page in (first..end.min(first + bitmap_page::PAGES_COVERED)).map(PageId) {
             let (offset, mask) = bitmap_page::bit_of(page);
             let is_used = bytes[usize::from(offset)] & mask != 0;
             let what = match (is_used, self.is_reached(page)) {
@@ -163,7 +169,7 @@ impl PageCheck {
             };
             return Err(EngineError::Corrupt { page, what });
         }
-        self.bitmap_next = index + 1;
+        self.bitmaps.start = index + 1;
         Ok(())
     }
 }
@@ -177,7 +183,7 @@ impl Engine {
     pub fn check_pages(&self, check: &mut PageCheck) -> Step<PageReport> {
         self.operate_alone(|access| {
             if !check.has_begun {
-                let page = access.shared(SUPER_PAGE)?;
+                let page = access.shared(self.super_page())?;
                 let formatted =
                     SuperPage::decode(page.bytes()).expect("checked at opening").bitmaps_formatted;
                 check.begin(self, formatted)?;
@@ -185,9 +191,10 @@ impl Engine {
             while let Some(item) = check.items.last().copied() {
                 access.check_item(check, item)?;
             }
-            while check.bitmap_next < check.bitmaps {
-                let page = access.shared(bitmap_page::page_of(check.bitmap_next))?;
-                check.bitmap(check.bitmap_next, page.bytes(), self.volume.geometry().pages())?;
+            while !check.bitmaps.is_empty() {
+                let index = check.bitmaps.start;
+                let page = access.shared(bitmap_page::page_of(index))?;
+                check.bitmap(index, page.bytes(), self.volume.geometry().pages())?;
             }
             Ok(check.report)
         })

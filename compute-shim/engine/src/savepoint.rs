@@ -30,6 +30,13 @@ pub struct Savepoint {
     row_locks: usize,
 }
 
+impl Savepoint {
+    /// Before a transaction has done anything.
+    pub fn at_begin() -> Savepoint {
+        Savepoint { undo: 0, relations: 0, row_locks: 0 }
+    }
+}
+
 impl Engine {
     /// Sets a savepoint. Nothing is written.
     pub fn savepoint(&self, txn: &Transaction) -> Savepoint {

@@ -370,6 +370,17 @@ impl Engine {
         }
     }
 
+    /// Brings the page that a commit writes to into the cache: if nothing else comes between, the commit waits for no page.
+    pub fn bring_header(&self, txn: &mut Transaction) -> Step<()> {
+        let _call = Call::enter();
+        match (txn.state, txn.tx_id) {
+            (State::Active, Some(_)) => {
+                self.operate(txn, |access, txn| access.exclusive(txn.header_page).map(drop))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Appends the commit. Returns the LSN that VDL must reach before the client is told: the commit's own,
     /// or `dep_lsn` if nothing was written.
     pub fn commit(&self, txn: &mut Transaction) -> Step<Lsn> {

@@ -4,6 +4,7 @@
 //! over the volume client, [`crate::memory_volume`] in memory for tests. Nothing here blocks. Read
 //! `mini_transaction` next, the one caller of [`Volume::append`].
 
+use crate::page_file::PageFile;
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::mtr::Mtr;
 use hexalog_protocol::{Lsn, PageId, VolumeEpoch, VolumeId};
@@ -88,6 +89,16 @@ pub trait Volume: Send + Sync {
 
     /// The number of groups is fixed while the volume is open.
     fn geometry(&self) -> Geometry;
+
+    /// Where the numbers of its pages begin: a multiple of what one bitmap page covers.
+    fn first_page(&self) -> PageId {
+        PageId(0)
+    }
+
+    /// Where pages go that leave the cache, if no log has them: then no page is ever fetched.
+    fn page_file(&self) -> Option<&dyn PageFile> {
+        None
+    }
 
     /// The epoch that this opening installed; written into transaction headers.
     fn writer_epoch(&self) -> VolumeEpoch;

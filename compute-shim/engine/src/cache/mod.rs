@@ -2,7 +2,8 @@
 //!
 //! Owns which pages are resident. Invariants: a page leaves only unpinned and with its LSN <= VDL (brief,
 //! invariant 6); a frame is registered as loading before its fetch is sent; a page has at most one frame.
-//! Never writes a page anywhere. Frames hold images as they were handed over by the driver, so loading a page
+//! Never writes a page anywhere; those of a temporary volume, which has no log, it hands to their page file
+//! ([`crate::page_file`]). Frames hold images as they were handed over by the driver, so loading a page
 //! copies nothing. Lock order: a latch may be held while a map shard is locked, never the other way round
 //! (only `try_write` under a shard). Read [`pins`] next, then `access`.
 
@@ -11,6 +12,7 @@ pub(crate) mod pins;
 use crate::error::{EngineError, Need, Stop};
 use crate::hash::FixedMap;
 use crate::layout;
+use crate::page_file::{FileError, NotPut, PageFile, Taken};
 use crate::types::Options;
 use crate::volume::{FetchFailure, Volume};
 use hexalog_protocol::{Lsn, NodeId, Page, PageId};
@@ -65,12 +67,15 @@ struct Entry {
 pub(crate) enum Miss {
     Need(Need),
     Failed(FetchFailure),
+    /// What the page file has to say.
+    File(FileError),
 }
 
 impl Miss {
     pub fn into_stop(self, page: PageId) -> Stop {
         match self {
             Miss::Need(need) => Stop::Need(need),
+            Miss::File(error) => Stop::Fail(EngineError::TemporaryFile(error)),
             Miss::Failed(FetchFailure::Closed) => Stop::Fail(EngineError::Fenced),
             Miss::Failed(FetchFailure::NeverWritten) => {
                 Stop::Fail(EngineError::Corrupt { page, what: "a page in use was never written" })
@@ -197,9 +202,44 @@ impl Cache {
                 }
             }
         }
+        if let Some(file) = volume.page_file() {
+            return self.take_back(volume, file, page);
+        }
         let frame = self.register_loading(volume, page)?;
         *loading = frame;
         Err(Miss::Need(Need::Page { page, ticket: 0 }))
+    }
+
+    /// Pins the frame of a page that has left for the page file, or waits for it there. One operation at a time asks for a
+    /// page of such a volume.
+    fn take_back(&self, volume: &dyn Volume, file: &dyn PageFile, page: PageId) -> Result<u32, Miss> {
+        let index = self.take_frame(volume)?;
+        let image = match file.take(page) {
+            Taken::Image(image) if layout::check::check(image.bytes()).is_ok() => Ok(image),
+            Taken::Image(_) => Err(Miss::Failed(FetchFailure::Corrupt)),
+            Taken::NeverPut => Err(Miss::Failed(FetchFailure::NeverWritten)),
+            Taken::Wait(wait) => Err(Miss::Need(Need::Spill(wait))),
+            Taken::Failed(error) => Err(Miss::File(error)),
+        };
+        let image = image.inspect_err(|_| self.release(index))?;
+        assert!(image.id() == page, "a page file gives what it was given");
+        let frame = self.frame(index);
+        self.set_up_frame(frame, page, image.lsn());
+        *frame.latch.try_write().expect("a free frame is latched by nobody") = Some(image);
+        let others = self.shard(page).lock().insert(page, Entry { frame: index, state: State::Resident });
+        assert!(others.is_none(), "a page has at most one frame");
+        self.fetches.fetch_add(1, Ordering::Relaxed);
+        Ok(index)
+    }
+
+    /// The frame is a page's from now on, and pinned.
+    fn set_up_frame(&self, frame: &Frame, page: PageId, lsn: Lsn) {
+        frame.page.store(page.0, Ordering::Relaxed);
+        frame.lsn.store(lsn.0, Ordering::Relaxed);
+        frame.from.store(FROM_NOBODY, Ordering::Relaxed);
+        frame.all_visible_from.store(u64::MAX, Ordering::Relaxed);
+        frame.touched.store(true, Ordering::Relaxed);
+        frame.pins.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Makes a loading frame and sends the fetch. The frame is returned pinned, or `None` if another thread
@@ -216,13 +256,7 @@ impl Cache {
             // Read after the frame is registered and under the shard's lock: the page's last version was
             // evicted at or below an earlier VDL, so an image at this one holds it.
             let read_point = volume.vdl();
-            let frame = self.frame(index);
-            frame.page.store(page.0, Ordering::Relaxed);
-            frame.lsn.store(u64::MAX, Ordering::Relaxed);
-            frame.from.store(FROM_NOBODY, Ordering::Relaxed);
-            frame.all_visible_from.store(u64::MAX, Ordering::Relaxed);
-            frame.touched.store(true, Ordering::Relaxed);
-            frame.pins.fetch_add(1, Ordering::AcqRel);
+            self.set_up_frame(self.frame(index), page, Lsn::MAX);
             shard.insert(page, Entry { frame: index, state: State::Loading(read_point) });
             read_point
         };
@@ -231,9 +265,10 @@ impl Cache {
         Ok(Some(index))
     }
 
-    /// Starts a fetch that nobody waits for yet; does nothing if the page is there or no frame is free.
+    /// Starts a fetch that nobody waits for yet; does nothing if the page is there or no frame is free, or where pages are not
+    /// fetched.
     pub fn prefetch(&self, volume: &dyn Volume, page: PageId) {
-        let known = self.shard(page).lock().contains_key(&page);
+        let known = volume.page_file().is_some() || self.shard(page).lock().contains_key(&page);
         if !known && let Ok(Some(frame)) = self.register_loading(volume, page) {
             self.unpin(frame);
         }
@@ -315,12 +350,7 @@ impl Cache {
                 self.release(index);
                 continue;
             }
-            frame.page.store(page.0, Ordering::Relaxed);
-            frame.lsn.store(0, Ordering::Relaxed);
-            frame.from.store(FROM_NOBODY, Ordering::Relaxed);
-            frame.all_visible_from.store(u64::MAX, Ordering::Relaxed);
-            frame.touched.store(true, Ordering::Relaxed);
-            frame.pins.fetch_add(1, Ordering::AcqRel);
+            self.set_up_frame(frame, page, Lsn::ZERO);
             shard.insert(page, Entry { frame: index, state: State::Resident });
             return Ok((index, latch));
         }
@@ -397,11 +427,12 @@ impl Cache {
         if let Some(frame) = self.free.lock().pop() {
             return Ok(frame);
         }
-        self.evict(volume.vdl()).ok_or(Miss::Need(Need::Frame { progress }))
+        self.evict(volume)?.ok_or(Miss::Need(Need::Frame { progress }))
     }
 
     /// Clock sweep: one chance for a page touched since the hand came by, then the next.
-    fn evict(&self, vdl: Lsn) -> Option<u32> {
+    fn evict(&self, volume: &dyn Volume) -> Result<Option<u32>, Miss> {
+        let vdl = volume.vdl();
         for _ in 0..2 * self.frames.len() {
             let index = self.hand.fetch_add(1, Ordering::Relaxed) % self.frames.len() as u32;
             let frame = self.frame(index);
@@ -411,44 +442,51 @@ impl Cache {
             if frame.touched.swap(false, Ordering::Relaxed) {
                 continue;
             }
-            if self.evict_frame(index, vdl) {
-                return Some(index);
+            if self.evict_frame(index, vdl, volume.page_file())? {
+                return Ok(Some(index));
             }
         }
-        None
+        Ok(None)
     }
 
-    /// Empties the cache of what may leave it; for tests that run on cold pages.
+    /// Empties the cache of what may leave it, for which there is a log; for tests that run on cold pages.
     pub fn evict_all(&self, vdl: Lsn) {
         for index in 0..self.frames.len() as u32 {
-            if self.frame(index).lsn.load(Ordering::Acquire) <= vdl.0 && self.evict_frame(index, vdl) {
+            let may_leave = self.frame(index).lsn.load(Ordering::Acquire) <= vdl.0;
+            if may_leave && self.evict_frame(index, vdl, None) == Ok(true) {
                 self.free.lock().push(index);
             }
         }
     }
 
-    fn evict_frame(&self, index: u32, vdl: Lsn) -> bool {
+    /// False: something has come between.
+    fn evict_frame(&self, index: u32, vdl: Lsn, file: Option<&dyn PageFile>) -> Result<bool, Miss> {
         let frame = self.frame(index);
         let page = PageId(frame.page.load(Ordering::Relaxed));
         let mut shard = self.shard(page).lock();
         let resident = shard.get(&page).is_some_and(|e| e.frame == index && e.state == State::Resident);
         if !resident || frame.pins.load(Ordering::Acquire) > 0 {
-            return false;
+            return Ok(false);
         }
         let Some(mut latch) = frame.latch.try_write() else {
-            return false;
+            return Ok(false);
         };
-        let Some(image) = latch.as_ref() else {
-            return false;
+        let Some(image) = latch.take_if(|image| image.lsn() <= vdl) else {
+            return Ok(false);
         };
-        if image.lsn() > vdl {
-            return false;
-        }
         assert!(image.id() == page, "a frame holds the page that it is registered for");
+        if let Some(file) = file
+            && let Err(NotPut { image, why }) = file.put(image)
+        {
+            *latch = Some(image);
+            return Err(match why {
+                Ok(wait) => Miss::Need(Need::Spill(wait)),
+                Err(error) => Miss::File(error),
+            });
+        }
         shard.remove(&page);
-        *latch = None;
         self.evictions.fetch_add(1, Ordering::Relaxed);
-        true
+        Ok(true)
     }
 
     /// Every page in the cache with its image; for tests that compare it with storage.

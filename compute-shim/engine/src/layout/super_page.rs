@@ -1,6 +1,6 @@
-//! Page 0 and the stream directory behind it: where everything else of a volume is found.
+//! The first page and the stream directory behind it: where everything else of a volume is found.
 //!
-//! Super page (page 0):
+//! Super page (page 0 of a volume, the first of a temporary one):
 //!
 //! | bytes | field |
 //! |---|---|
@@ -21,7 +21,6 @@
 use super::{Bytes, KIND, KIND_DIRECTORY, KIND_SUPER, get_u16, get_u64};
 use hexalog_protocol::{PAGE_SIZE, PageId};
 
-pub(crate) const SUPER_PAGE: PageId = PageId(0);
 pub(crate) const FORMAT_VERSION: u32 = 4;
 /// The oldest that is read: 4 added kinds 7, 8 and 10 of undo records, the state PREPARED, and dead tree pages.
 const FORMAT_VERSION_OLDEST: u32 = 3;
