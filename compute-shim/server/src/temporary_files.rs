@@ -1,4 +1,4 @@
-//! Temporary files of statements that work on more than `work_mem`.
+//! Temporary files of statements that work on more than `work_mem`, and of temporary tables beyond `temp_buffers`.
 //!
 //! Owns [`TemporaryFiles`]: a directory, a bound for all files of the process, and the threads that write, read and close them.
 //! A session's worker never does: worker 0 also runs the volume client, on which every commit depends, and a disk that stalls or
@@ -6,7 +6,7 @@
 //! process that dies between the two leaves an empty file. What a statement does meanwhile: `hexalog_sql::spill`.
 
 use hexalog_engine::IoWait;
-use hexalog_sql::spill::{SpillBusy, SpillCall, SpillEnd, SpillError, SpillFile, SpillOutcome, SpillSpace};
+use hexalog_sql::spill::{FileError, SpillBusy, SpillCall, SpillEnd, SpillFile, SpillOutcome, SpillSpace};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use std::collections::VecDeque;
@@ -61,7 +61,7 @@ struct Queue {
 
 #[derive(Debug)]
 enum Work {
-    Append { file: Arc<OpenFile>, at: u64, bytes: Vec<u8>, end: SpillEnd },
+    Write { file: Arc<OpenFile>, at: u64, bytes: Vec<u8>, end: SpillEnd },
     Read { file: Arc<OpenFile>, at: u64, buffer: Vec<u8>, end: SpillEnd },
     Close(Arc<OpenFile>),
 }
@@ -195,7 +195,7 @@ impl Shared {
 impl Work {
     fn carry_out(self) {
         match self {
-            Work::Append { file, at, bytes, end } => end.end(file.append(at, bytes)),
+            Work::Write { file, at, bytes, end } => end.end(file.write(at, bytes)),
             Work::Read { file, at, buffer, end } => end.end(file.read(at, buffer)),
             // Whoever holds it last closes it: a session has let go of it before.
             Work::Close(file) => drop(file),
@@ -224,12 +224,12 @@ impl Handle {
 }
 
 impl SpillFile for Handle {
-    fn append(&self, at: u64, bytes: Vec<u8>) -> Result<SpillCall, SpillBusy> {
+    fn write(&self, at: u64, bytes: Vec<u8>) -> Result<SpillCall, SpillBusy> {
         let file = Arc::clone(self.file());
         if let Err(error) = file.count(at + bytes.len() as u64) {
             return Ok(SpillCall::ended(Err(error)));
         }
-        self.file().shared.begin(bytes, |bytes, end| Work::Append { file, at, bytes, end })
+        self.file().shared.begin(bytes, |bytes, end| Work::Write { file, at, bytes, end })
     }
 
     fn read(&self, at: u64, buffer: Vec<u8>) -> Result<SpillCall, SpillBusy> {
@@ -251,11 +251,11 @@ impl Drop for Handle {
 
 impl OpenFile {
     /// Counts what the file comes to. Again for the same if the call was refused meanwhile.
-    fn count(&self, bytes: u64) -> Result<(), SpillError> {
+    fn count(&self, bytes: u64) -> Result<(), FileError> {
         if !self.is_counted.load(Ordering::Relaxed) {
             let files_max = self.shared.files_max;
             if !Shared::count(&self.shared.files, 1, files_max) {
-                return Err(SpillError::Refused {
+                return Err(FileError::Refused {
                     what: format!("more than {files_max} temporary files of all sessions"),
                     mend: "Have fewer large statements at once, raise work_mem, or raise compute's limit of open files (ulimit -n)."
                         .to_owned(),
@@ -263,21 +263,22 @@ impl OpenFile {
             }
             self.is_counted.store(true, Ordering::Relaxed);
         }
-        let new = bytes - self.bytes.load(Ordering::Relaxed);
+        let counted = self.bytes.load(Ordering::Relaxed);
+        let new = bytes.saturating_sub(counted);
         if !Shared::count(&self.shared.bytes, new, self.shared.bytes_max) {
             let kilobytes = self.shared.bytes_max >> 10;
-            return Err(SpillError::Refused {
+            return Err(FileError::Refused {
                 what: format!("temporary files of all sessions exceed {kilobytes}kB"),
                 mend:
                     "Have fewer large statements at once, or start compute with a larger --temporary-bytes."
                         .to_owned(),
             });
         }
-        self.bytes.store(bytes, Ordering::Relaxed);
+        self.bytes.store(counted + new, Ordering::Relaxed);
         Ok(())
     }
 
-    fn append(&self, at: u64, bytes: Vec<u8>) -> SpillOutcome {
+    fn write(&self, at: u64, bytes: Vec<u8>) -> SpillOutcome {
         let file = match self.file.get() {
             Some(file) => file,
             None => {
@@ -328,20 +329,20 @@ fn free_bytes(directory: &Path) -> std::io::Result<u64> {
     }
 }
 
-fn not_created(directory: &Path, error: &std::io::Error) -> SpillError {
+fn not_created(directory: &Path, error: &std::io::Error) -> FileError {
     match spill_error(error) {
-        SpillError::Failed(why) => SpillError::NotCreated { directory: directory.display().to_string(), why },
+        FileError::Failed(why) => FileError::NotCreated { directory: directory.display().to_string(), why },
         full => full,
     }
 }
 
-fn spill_error(error: &std::io::Error) -> SpillError {
+fn spill_error(error: &std::io::Error) -> FileError {
     if let Some(Errno::MFILE | Errno::NFILE) = Errno::from_io_error(error) {
-        return SpillError::TooManyOpen(error.to_string());
+        return FileError::TooManyOpen(error.to_string());
     }
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => SpillError::Full,
-        _ => SpillError::Failed(error.to_string()),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FileError::Full,
+        _ => FileError::Failed(error.to_string()),
     }
 }
 
@@ -386,37 +387,40 @@ mod tests {
         let (directory, files) = files(100);
         let file = files.create();
         files.check().expect("files can be made");
-        assert_eq!(outcome(file.append(0, b"abc".to_vec())), Ok(b"abc".to_vec()));
-        assert_eq!(outcome(file.append(3, b"def".to_vec())), Ok(b"def".to_vec()));
+        assert_eq!(outcome(file.write(0, b"abc".to_vec())), Ok(b"abc".to_vec()));
+        assert_eq!(outcome(file.write(3, b"def".to_vec())), Ok(b"def".to_vec()));
         assert_eq!(outcome(file.read(1, vec![0; 4])), Ok(b"bcde".to_vec()));
+        assert_eq!(outcome(file.write(1, b"xy".to_vec())), Ok(b"xy".to_vec()));
+        assert_eq!(outcome(file.read(0, vec![0; 6])), Ok(b"axydef".to_vec()));
+        assert_eq!(files.shared.bytes.load(Ordering::Relaxed), 6, "what is written over counts once");
         assert_eq!(std::fs::read_dir(directory.path()).expect("lists").count(), 0);
-        assert!(matches!(outcome(file.read(4, vec![0; 4])), Err(SpillError::Failed(_))));
+        assert!(matches!(outcome(file.read(4, vec![0; 4])), Err(FileError::Failed(_))));
     }
 
     #[test]
     fn all_files_together_are_bounded_until_they_are_closed() {
         let (_directory, files) = files(10);
         let (a, b) = (files.create(), files.create());
-        assert!(outcome(a.append(0, vec![1; 6])).is_ok());
-        let refused = outcome(b.append(0, vec![2; 5]));
-        assert!(matches!(&refused, Err(SpillError::Refused { what, .. }) if what.ends_with("exceed 0kB")));
-        assert!(outcome(b.append(0, vec![2; 4])).is_ok());
+        assert!(outcome(a.write(0, vec![1; 6])).is_ok());
+        let refused = outcome(b.write(0, vec![2; 5]));
+        assert!(matches!(&refused, Err(FileError::Refused { what, .. }) if what.ends_with("exceed 0kB")));
+        assert!(outcome(b.write(0, vec![2; 4])).is_ok());
         drop(a);
         until(|| (files.shared.bytes.load(Ordering::Relaxed) == 4).then_some(()));
-        assert!(outcome(b.append(4, vec![2; 6])).is_ok());
+        assert!(outcome(b.write(4, vec![2; 6])).is_ok());
         drop(b);
         until(|| (files.shared.bytes.load(Ordering::Relaxed) == 0).then_some(()));
         until(|| (files.shared.files.load(Ordering::Relaxed) == 0).then_some(()));
         let many: Vec<_> = (0..files.files_max()).map(|_| files.create()).collect();
-        assert!(many.iter().all(|file| outcome(file.append(0, Vec::new())).is_ok()));
-        assert!(matches!(outcome(files.create().append(0, Vec::new())), Err(SpillError::Refused { .. })));
+        assert!(many.iter().all(|file| outcome(file.write(0, Vec::new())).is_ok()));
+        assert!(matches!(outcome(files.create().write(0, Vec::new())), Err(FileError::Refused { .. })));
     }
 
     #[test]
     fn calls_that_find_no_room_come_again() {
         let (_directory, files) = files(u64::MAX);
         let file = files.create();
-        assert!(outcome(file.append(0, vec![7; 1 << 20])).is_ok());
+        assert!(outcome(file.write(0, vec![7; 1 << 20])).is_ok());
         let mut calls = Vec::new();
         let wait = loop {
             match file.read(0, vec![0; 1 << 20]) {
@@ -434,7 +438,7 @@ mod tests {
             assert!(outcome(Ok(call)).is_ok());
         }
         // What is let go of is carried out and closed all the same, and the threads end.
-        drop((file.append(1 << 20, vec![8]), file));
+        drop((file.write(1 << 20, vec![8]), file));
         let shared = Arc::clone(&files.shared);
         drop(files);
         until(|| (Arc::strong_count(&shared) == 1).then_some(()));
@@ -451,14 +455,14 @@ mod tests {
             bytes: AtomicU64::new(0),
             file: OnceLock::from(full),
         };
-        assert_eq!(open.append(0, b"x".to_vec()), Err(SpillError::Full));
+        assert_eq!(open.write(0, b"x".to_vec()), Err(FileError::Full));
         let path = directory.path().display().to_string();
         directory.close().expect("removes");
-        let refused = outcome(files.create().append(0, b"x".to_vec()));
-        assert!(matches!(&refused, Err(SpillError::NotCreated { directory, .. }) if *directory == path));
+        let refused = outcome(files.create().write(0, b"x".to_vec()));
+        assert!(matches!(&refused, Err(FileError::NotCreated { directory, .. }) if *directory == path));
         for number in [Errno::MFILE, Errno::NFILE] {
             let error = spill_error(&number.into());
-            assert!(matches!(error, SpillError::TooManyOpen(_)), "{error:?}");
+            assert!(matches!(error, FileError::TooManyOpen(_)), "{error:?}");
         }
         assert_eq!(files.check().expect_err("is not there").kind(), ErrorKind::NotFound);
     }

@@ -308,7 +308,7 @@ impl SpillSpace for StalledDisk {
 }
 
 impl SpillFile for StalledDisk {
-    fn append(&self, _: u64, _: Vec<u8>) -> Result<SpillCall, SpillBusy> {
+    fn write(&self, _: u64, _: Vec<u8>) -> Result<SpillCall, SpillBusy> {
         let (call, end) = SpillCall::begin();
         self.0.lock().expect("no panic").push(end);
         Ok(call)

@@ -1,10 +1,12 @@
-//! Where rows go that a statement works on and that do not fit `work_mem`: temporary files.
+//! Where rows go that a statement works on and that do not fit `work_mem`, and pages of temporary tables that do not fit
+//! `temp_buffers`: temporary files.
 //!
 //! Owns the traits [`SpillSpace`] and [`SpillFile`], which the server implements over a directory, and [`MemorySpill`], which serves
 //! where there is no disk. This crate does no I/O itself: a write or a read is begun, and until it has ended the statement waits with
 //! [`Need::Spill`], as for anything else. What is in a file ends with it, and no file outlives its process.
 //! Read next: `execute/temporary_file.rs`.
 
+pub use hexalog_engine::page_file::FileError;
 use hexalog_engine::{IoWait, Need};
 use parking_lot::Mutex;
 use std::fmt::Debug;
@@ -23,8 +25,9 @@ pub trait SpillSpace: Send + Sync + Debug {
 
 /// A temporary file. No call blocks, dropping it included.
 pub trait SpillFile: Send + Sync {
-    /// Begins to write at the end of what is written, which is `at`. Comes when the write before has ended.
-    fn append(&self, at: u64, bytes: Vec<u8>) -> Result<SpillCall, SpillBusy>;
+    /// Begins to write, at the end of what was handed over or before it. Of what one write is under way for no other comes, be
+    /// it for a part.
+    fn write(&self, at: u64, bytes: Vec<u8>) -> Result<SpillCall, SpillBusy>;
 
     /// Begins to read bytes that were written, as many as the buffer holds.
     fn read(&self, at: u64, buffer: Vec<u8>) -> Result<SpillCall, SpillBusy>;
@@ -40,32 +43,7 @@ pub struct SpillBusy {
 }
 
 /// What a call has come to: its buffer comes back.
-pub type SpillOutcome = Result<Vec<u8>, SpillError>;
-
-/// Why a temporary file cannot be used.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum SpillError {
-    /// No room is left.
-    Full,
-    /// There is room, but not for these files.
-    Refused {
-        /// Which limit is in the way.
-        what: String,
-        /// What can be done about it.
-        mend: String,
-    },
-    /// The file could not be made.
-    NotCreated {
-        /// In which directory.
-        directory: String,
-        /// What the operating system says.
-        why: String,
-    },
-    /// The process or the system has as many files open as it may: what the operating system says.
-    TooManyOpen(String),
-    /// What the operating system says.
-    Failed(String),
-}
+pub type SpillOutcome = Result<Vec<u8>, FileError>;
 
 /// A write or a read that was begun. It goes on if this is dropped, and nobody learns of its outcome.
 #[derive(Debug)]
@@ -95,6 +73,11 @@ impl SpillCall {
         call
     }
 
+    /// Ends with the call.
+    pub fn wait(&self) -> IoWait {
+        self.shared.wait.clone()
+    }
+
     /// The outcome, which is there once; or what to wait for.
     pub fn take(&mut self) -> Result<SpillOutcome, Need> {
         let wait = || Need::Spill(self.shared.wait.clone());
@@ -118,7 +101,7 @@ impl SpillEnd {
 
 impl Drop for SpillEnd {
     fn drop(&mut self) {
-        self.0.outcome.lock().get_or_insert_with(|| Err(SpillError::Failed("it was given up".to_owned())));
+        self.0.outcome.lock().get_or_insert_with(|| Err(FileError::Failed("it was given up".to_owned())));
         self.0.wait.end();
     }
 }
@@ -199,16 +182,18 @@ impl MemoryFile {
 }
 
 impl SpillFile for MemoryFile {
-    fn append(&self, at: u64, bytes: Vec<u8>) -> Result<SpillCall, SpillBusy> {
+    fn write(&self, at: u64, bytes: Vec<u8>) -> Result<SpillCall, SpillBusy> {
         self.call(bytes, |bytes| {
             let mut file = self.bytes.lock();
-            assert_eq!(at, file.len() as u64, "a file grows at its end");
-            let new = bytes.len() as u64;
+            let at = usize::try_from(at).expect("memory holds the file");
+            let (length, end) = (file.len(), at + bytes.len());
+            let new = end.saturating_sub(length) as u64;
             let fits = |all: u64| Some(all + new).filter(|&all| all <= self.bytes_max);
             let all = &self.usage.bytes;
-            all.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).map_err(|_| SpillError::Full)?;
-            self.usage.written.fetch_add(new, Ordering::Relaxed);
-            file.extend_from_slice(&bytes);
+            all.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).map_err(|_| FileError::Full)?;
+            self.usage.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            file.resize(length.max(end), 0);
+            file[at..end].copy_from_slice(&bytes);
             Ok(bytes)
         })
     }

@@ -3,6 +3,7 @@
 //! Owns [`Stop`] and the translation of the engine's errors into PostgreSQL's. Never waits itself: the caller waits for
 //! the [`Need`] through `Engine::poll_need` and calls again with the same arguments.
 
+use hexalog_engine::page_file::FileError;
 use hexalog_engine::{Cycle, EngineError, Need};
 use hexalog_sql_types::{SqlError, SqlState};
 
@@ -47,6 +48,9 @@ impl From<hexalog_engine::Stop> for Stop {
 
 /// The engine's error with PostgreSQL's state and, where it has one, its wording.
 pub(crate) fn engine_error(error: &EngineError) -> SqlError {
+    if let EngineError::TemporaryFile(error) = error {
+        return file_error("use", error);
+    }
     let state = error.sqlstate().as_bytes().first_chunk::<5>().expect("states have five characters");
     let message = match error {
         EngineError::Fenced => {
@@ -65,6 +69,30 @@ pub(crate) fn engine_error(error: &EngineError) -> SqlError {
             "Reads, ROLLBACK, DELETE, DROP and TRUNCATE still work. Make room, or give the storage daemons larger devices.",
         ),
         _ => error_out,
+    }
+}
+
+/// What is wrong with a temporary file, in PostgreSQL's words.
+pub(crate) fn file_error(doing: &str, error: &FileError) -> SqlError {
+    let failed = |state, why: &str| SqlError::new(state, format!("could not {doing} temporary file: {why}"));
+    match error {
+        FileError::Full => failed(SqlState::DISK_FULL, "No space left on device"),
+        FileError::Failed(why) => failed(SqlState::IO_ERROR, why),
+        FileError::Refused { what, mend } => {
+            SqlError::new(SqlState::CONFIGURATION_LIMIT_EXCEEDED, what.clone()).with_hint(mend.clone())
+        }
+        FileError::NotCreated { directory, why } => {
+            let message = format!("could not create temporary file in \"{directory}\": {why}");
+            SqlError::new(SqlState::IO_ERROR, message).with_hint(
+                "Start compute with TMPDIR naming a directory that is there and that its user may write to.",
+            )
+        }
+        FileError::TooManyOpen(why) => {
+            let message = format!("could not create temporary file: {why}");
+            SqlError::new(SqlState::INSUFFICIENT_RESOURCES, message).with_hint(
+                "Have fewer large statements at once, or raise compute's limit of open files (ulimit -n).",
+            )
+        }
     }
 }
 

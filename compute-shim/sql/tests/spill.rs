@@ -514,11 +514,11 @@ impl SpillSpace for Cancels {
 }
 
 impl SpillFile for CancelsFile {
-    fn append(&self, at: u64, bytes: Vec<u8>) -> Result<SpillCall, SpillBusy> {
+    fn write(&self, at: u64, bytes: Vec<u8>) -> Result<SpillCall, SpillBusy> {
         if at >= self.after {
             self.world.0.is_cancelled.store(true, Ordering::Relaxed);
         }
-        self.inner.append(at, bytes)
+        self.inner.write(at, bytes)
     }
 
     fn read(&self, at: u64, buffer: Vec<u8>) -> Result<SpillCall, SpillBusy> {

@@ -8,8 +8,8 @@
 
 use super::kept_bytes::{WORKED_ON_BYTES_MAX, row_bytes};
 use super::{Context, Row};
-use crate::spill::{SPILL_CALL_BYTES_MAX, SpillBusy, SpillCall, SpillError, SpillFile};
-use crate::stop::{Step, Stop};
+use crate::spill::{SPILL_CALL_BYTES_MAX, SpillBusy, SpillCall, SpillFile};
+use crate::stop::{Step, Stop, file_error};
 use hexalog_engine::Need;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::row::{read_row, write_row};
@@ -70,7 +70,7 @@ impl Writing {
         let Some(call) = &mut self.call else { return Ok(()) };
         let outcome = call.take()?;
         self.call = None;
-        self.spare = outcome.map_err(|error| spill_error("write to", error))?;
+        self.spare = outcome.map_err(|error| file_error("write to", &error))?;
         Ok(())
     }
 }
@@ -113,7 +113,7 @@ impl TemporaryFile {
         let mut piece = std::mem::take(&mut writing.spare);
         piece.clear();
         piece.extend_from_slice(bytes);
-        match self.file.append(at, piece) {
+        match self.file.write(at, piece) {
             Ok(call) => writing.call = Some(call),
             Err(SpillBusy { buffer, wait }) => {
                 writing.spare = buffer;
@@ -149,29 +149,6 @@ impl Drop for TemporaryFile {
     fn drop(&mut self) {
         self.usage.bytes.fetch_sub(self.bytes(), Ordering::Relaxed);
         self.usage.files.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-fn spill_error(doing: &str, error: SpillError) -> SqlError {
-    let failed = |state, why: &str| SqlError::new(state, format!("could not {doing} temporary file: {why}"));
-    match error {
-        SpillError::Full => failed(SqlState::DISK_FULL, "No space left on device"),
-        SpillError::Failed(why) => failed(SqlState::IO_ERROR, &why),
-        SpillError::Refused { what, mend } => {
-            SqlError::new(SqlState::CONFIGURATION_LIMIT_EXCEEDED, what).with_hint(mend)
-        }
-        SpillError::NotCreated { directory, why } => {
-            let message = format!("could not create temporary file in \"{directory}\": {why}");
-            SqlError::new(SqlState::IO_ERROR, message).with_hint(
-                "Start compute with TMPDIR naming a directory that is there and that its user may write to.",
-            )
-        }
-        SpillError::TooManyOpen(why) => {
-            let message = format!("could not create temporary file: {why}");
-            SqlError::new(SqlState::INSUFFICIENT_RESOURCES, message).with_hint(
-                "Have fewer large statements at once, or raise compute's limit of open files (ulimit -n).",
-            )
-        }
     }
 }
 
@@ -388,7 +365,7 @@ impl RowReader {
             };
             let outcome = call.take()?;
             self.ahead = None;
-            let found = outcome.map_err(|error| spill_error("read from", error))?;
+            let found = outcome.map_err(|error| file_error("read from", &error))?;
             let_go(&mut self.buffer, self.taken, self.piece);
             self.taken = 0;
             self.buffer.reserve_exact(missing.max(found.len()));
