@@ -10,6 +10,7 @@ use hexalog_server::{ServerOptions, StopState};
 use hexalog_sql::spill::{SpillBusy, SpillCall, SpillEnd, SpillFile, SpillSpace};
 use hexalog_sql::{CancelReason, Environment};
 use std::io::{Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -357,6 +358,51 @@ fn a_disk_that_stalls_holds_up_its_statement_alone() {
     let sessions = server.control.session_count();
     drop(client);
     wait_until("the session ends", || server.control.session_count() < sessions);
+}
+
+/// The same of pages of temporary tables: what does not fit `temp_buffers` waits for the disk, and nothing else does.
+#[test]
+fn a_disk_that_stalls_holds_up_temporary_tables_alone() {
+    let stalled = Arc::new(StalledDisk::default());
+    let ends = Arc::clone(&stalled.0);
+    let begun = || ends.lock().expect("no panic").len();
+    let server = TestServer::start_over(ServerOptions::default(), stalled);
+    let mut client = server.connect();
+    client.run("SET temp_buffers = 100; CREATE TABLE kept (a int); CREATE TEMP TABLE t (a int, b text)");
+    assert!(client.run("INSERT INTO t VALUES (1, 'x')").sqlstate.is_none());
+    let query = "INSERT INTO t SELECT i, repeat('x', 400) FROM generate_series(1, 10000) i";
+    let before = begun();
+    client.query(query);
+    wait_until("pages leave", || begun() > before);
+    let mut other = server.connect();
+    assert!(other.run("INSERT INTO kept VALUES (1)").sqlstate.is_none());
+    assert!(other.run("CREATE TEMP TABLE t (a int); INSERT INTO t VALUES (1)").sqlstate.is_none());
+    assert_eq!(other.run("SELECT * FROM t").rows, ["1"]);
+    let mut cancel = Client::connect(server.address);
+    let body = [client.process_id.to_be_bytes(), client.secret.to_be_bytes()].concat();
+    cancel.packet(80_877_102, &body);
+    assert_eq!(answer(&client.until(b'Z')).sqlstate.as_deref(), Some("57014"));
+    // What fails after all fails the statement that waits, once it is the statement that does: before it begins, what the
+    // last one left is undone as far as it can be.
+    client.query(query);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                ends.lock().expect("no panic").clear();
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let failed = answer(&client.until(b'Z')).sqlstate;
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(failed.as_deref(), Some("58030"));
+    });
+    // The end of the session waits for no disk.
+    client.query(query);
+    let sessions = server.control.session_count();
+    drop(client);
+    wait_until("the session ends", || server.control.session_count() < sessions);
+    assert_eq!(other.run("SELECT count(*) FROM pg_class WHERE relpersistence = 't'").rows, ["1"]);
 }
 
 #[test]

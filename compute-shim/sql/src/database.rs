@@ -256,7 +256,7 @@ impl Database {
         &self.options
     }
 
-    /// Where all objects of the catalogs as last published have their data.
+    /// Where all objects of the catalogs as last published have their data, as far as it lies in the volume.
     pub fn storage(&self) -> Storage {
         let catalogs = self.newest_catalogs();
         Storage {
@@ -264,8 +264,14 @@ impl Database {
                 .iter()
                 .flat_map(|catalog| catalog.tables())
                 .flat_map(|table| table.trees())
+                .filter(|tree| tree.temporary_number().is_none())
                 .collect(),
-            sequences: catalogs.iter().flat_map(|catalog| catalog.sequences()).map(|it| it.id).collect(),
+            sequences: catalogs
+                .iter()
+                .flat_map(|catalog| catalog.sequences())
+                .map(|sequence| sequence.id)
+                .filter(|sequence| sequence.temporary_number().is_none())
+                .collect(),
         }
     }
 

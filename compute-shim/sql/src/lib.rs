@@ -33,6 +33,7 @@ mod sessions;
 pub mod spill;
 mod statement_statistics;
 pub mod stop;
+mod stores;
 
 pub use answer::{
     ColumnDescription, CommandTag, Completion, CopyInFormat, Flow, PortalColumns, QueryProgress, Severity,

@@ -5,6 +5,7 @@
 //! `session/meter.rs` says what is counted.
 
 use crate::catalog::object::Oid;
+use crate::stores::LocalPages;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub(crate) struct BlocksUsed {
     /// Pages found in the cache, and pages waited for.
     pub hit: u64,
     pub read: u64,
+    pub local: LocalPages,
     /// Bytes of temporary files.
     pub temporary_read: u64,
     pub temporary_written: u64,
@@ -54,6 +56,7 @@ impl BlocksUsed {
         BlocksUsed {
             hit: self.hit - before.hit,
             read: self.read - before.read,
+            local: self.local.since(&before.local),
             temporary_read: self.temporary_read - before.temporary_read,
             temporary_written: self.temporary_written - before.temporary_written,
         }
@@ -62,6 +65,7 @@ impl BlocksUsed {
     pub(crate) fn add(&mut self, other: &BlocksUsed) {
         self.hit += other.hit;
         self.read += other.read;
+        self.local.add(&other.local);
         self.temporary_read += other.temporary_read;
         self.temporary_written += other.temporary_written;
     }

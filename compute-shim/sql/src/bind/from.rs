@@ -209,7 +209,7 @@ impl Binder<'_> {
         };
         if let Relation::Table(table) = &found {
             let view = self.context.view;
-            view.check_own(view.catalog(), table).map_err(|error| at(error, name.position))?;
+            view.check_own(view.catalog(), table.schema).map_err(|error| at(error, name.position))?;
         }
         Ok(found)
     }

@@ -67,7 +67,7 @@ pub(super) fn run(
 ) -> Step<Defined> {
     let table = match lookup::locked(replay, context, name, lock_mode(actions))? {
         Found::Relation(Relation::Table(table)) => {
-            context.view.check_own(&context.newest(), &table)?;
+            context.view.check_own(&context.newest(), table.schema)?;
             table
         }
         Found::Relation(Relation::View(view)) => {
@@ -160,7 +160,7 @@ fn set_index_parameters(
     verb: &'static str,
 ) -> Step<Defined> {
     let Relation::Index(table, at) = index else { unreachable!("asked for indexes only") };
-    context.view.check_own(&context.newest(), table)?;
+    context.view.check_own(&context.newest(), table.schema)?;
     lookup::check_unused(context, table, verb)?;
     let before = replay.once(context, |context| Ok(context.newest()))?;
     let mut table = Table::clone(table);
@@ -216,7 +216,7 @@ pub(super) fn carry_out(
     drop_trees(replay, context, dropped_trees, Some(table.tree))?;
     for sequence in fallen_sequences {
         let id = sequence.id;
-        replay.once(context, |context| Ok(context.engine.drop_sequence(context.transaction, id)?))?;
+        sequence::drop(replay, context, id)?;
         changes.remove(ObjectClass::Sequence, sequence.oid);
     }
     for sequence in sequences.into_iter().chain(draft.changed_sequences) {

@@ -139,9 +139,9 @@ fn can_lock(replay: &mut Replay, context: &mut DefinitionContext<'_>, name: &Nam
             return Ok(true);
         };
         let mode = RelationLockMode::ShareUpdateExclusive;
-        match context.engine.lock_relation(context.transaction, table.oid, mode) {
+        match context.stores.engine.lock_relation(context.stores.transaction, table.oid, mode) {
             Err(hexalog_engine::Stop::Need(need @ Need::Lock(_))) => {
-                context.engine.cancel_need(&need);
+                context.stores.engine.cancel_need(&need);
                 let message = format!("skipping analyze of \"{}\" --- lock not available", table.name);
                 let warning = SqlError::new(SqlState::LOCK_NOT_AVAILABLE, message);
                 context.notices.push((Severity::Warning, warning));

@@ -16,6 +16,7 @@ use std::ops::Bound;
 
 /// All rows of a table in order of their keys.
 pub(super) struct RowScan {
+    tree: TreeId,
     cursor: Cursor,
     stored: RowBuffer,
     /// The row at hand has not been handed out yet: its values are being read.
@@ -26,7 +27,7 @@ pub(super) struct RowScan {
 impl RowScan {
     pub(super) fn new(tree: TreeId) -> RowScan {
         let cursor = Cursor::new(tree, Bound::Unbounded, Bound::Unbounded, Direction::Forward);
-        RowScan { cursor, stored: RowBuffer::new(), has_row: false, pace: Pace::default() }
+        RowScan { tree, cursor, stored: RowBuffer::new(), has_row: false, pace: Pace::default() }
     }
 
     /// Decodes columns of the next row; false at the end. `table` may have columns more than the rows were stored with.
@@ -37,15 +38,16 @@ impl RowScan {
         columns: &[usize],
         row: &mut Row,
     ) -> Step<bool> {
-        let (engine, stored) = (context.engine, &mut self.stored);
         if !self.has_row {
             self.pace.row(context)?;
-            if !engine.cursor_next(context.transaction, &mut self.cursor, stored)? {
+            let (engine, transaction) = context.stores.of(self.tree);
+            if !engine.cursor_next(transaction, &mut self.cursor, &mut self.stored)? {
                 return Ok(false);
             }
             self.has_row = true;
         }
-        decode_row(engine, context.transaction, table, stored, columns, row)?;
+        let (engine, transaction) = context.stores.of(self.tree);
+        decode_row(engine, transaction, table, &mut self.stored, columns, row)?;
         self.has_row = false;
         Ok(true)
     }
@@ -102,18 +104,20 @@ const ROWS_PER_REPORT: u64 = 1_000;
 
 impl IndexBuild {
     pub(super) fn new(
-        context: &DefinitionContext<'_>,
+        context: &mut DefinitionContext<'_>,
         table: &Table,
         index: &Index,
         command: &'static str,
     ) -> IndexBuild {
         let tree = index.tree.expect("secondary indexes have trees");
+        let (engine, transaction) = context.stores.of(tree);
+        let builder = engine.begin_build(transaction, tree, TreeKind::Index);
         IndexBuild {
             scan: RowScan::new(table.tree),
             row: Row::new(),
             columns: index.reads.to_vec(),
             sorter: EntrySorter::new(context.database.options().sort_bytes_max),
-            builder: context.engine.begin_build(context.transaction, tree, TreeKind::Index),
+            builder,
             phase: Phase::Read,
             written: None,
             key: Vec::new(),
@@ -161,7 +165,8 @@ impl IndexBuild {
                     }
                 }
                 Phase::Finish => {
-                    return Ok(context.engine.finish_build(context.transaction, &mut self.builder)?);
+                    let (engine, transaction) = context.stores.of(table.tree);
+                    return Ok(engine.finish_build(transaction, &mut self.builder)?);
                 }
             }
         }
@@ -204,7 +209,7 @@ impl IndexBuild {
         if index.unique && !entry.has_null && self.written.as_deref() == Some(entry.key) {
             return Err(not_unique(context, table, index, entry.key).into());
         }
-        let (engine, transaction) = (context.engine, &mut *context.transaction);
+        let (engine, transaction) = context.stores.of(table.tree);
         let built = engine.build_entry(transaction, &mut self.builder, entry.key, entry.row_key)?;
         assert_eq!(built, Built::Added, "entries were sorted");
         if (at as u64 + 1).is_multiple_of(ROWS_PER_REPORT) {

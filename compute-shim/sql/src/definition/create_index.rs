@@ -40,7 +40,7 @@ fn table(
     let mode = if concurrently { RelationLockMode::AccessShare } else { RelationLockMode::Share };
     match lookup::locked(replay, context, name, mode)? {
         Found::Relation(Relation::Table(table)) => {
-            context.view.check_own(&context.newest(), &table)?;
+            context.view.check_own(&context.newest(), table.schema)?;
             Ok(table)
         }
         Found::Relation(Relation::Index(table, at)) => {
@@ -300,7 +300,7 @@ pub(super) fn set_state(
         // Snapshots before the commit have versions that it has no entry for.
         (index.state, index.valid_from, index.built_at) = (state, Lsn::MAX, Lsn::ZERO);
         if let (IndexState::Dead, Some(tree)) = (state, index.tree) {
-            context.engine.share_reads(tree, table.tree);
+            context.stores.engine.share_reads(tree, table.tree);
         }
         Ok((before, Arc::new(table)))
     })?;

@@ -70,16 +70,16 @@ pub(super) fn make_trees(
     context: &mut DefinitionContext<'_>,
     table: &mut Table,
 ) -> Step<()> {
+    let schema = table.schema;
+    let make = |context: &mut DefinitionContext<'_>, kind| {
+        let (engine, transaction) = context.home_of(schema);
+        Ok(engine.create_tree(transaction, kind)?)
+    };
     if table.tree == TREE_TO_BE_MADE {
-        table.tree = replay.once(context, |context| {
-            Ok(context.engine.create_tree(context.transaction, TreeKind::Clustered)?)
-        })?;
+        table.tree = replay.once(context, |context| make(context, TreeKind::Clustered))?;
     }
     for index in table.indexes.iter_mut().filter(|index| index.tree == Some(TREE_TO_BE_MADE)) {
-        let tree = replay.once(context, |context| {
-            Ok(context.engine.create_tree(context.transaction, TreeKind::Index)?)
-        })?;
-        index.tree = Some(tree);
+        index.tree = Some(replay.once(context, |context| make(context, TreeKind::Index))?);
     }
     Ok(())
 }

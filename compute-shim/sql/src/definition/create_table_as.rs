@@ -67,7 +67,7 @@ fn plan(
     parameters: Option<&Parameters>,
 ) -> Result<Arc<Plan>> {
     let direct_routes = context.database.options().direct_routes;
-    let snapshot = context.transaction.snapshot().unwrap_or_default();
+    let snapshot = context.stores.transaction.snapshot().unwrap_or_default();
     let options = PlanOptions { direct_routes, snapshot, is_for_cursor: false };
     let bind = BindContext { view: context.view, env: &context.env, options };
     let statement = Statement::Query(query.clone());
@@ -138,7 +138,8 @@ impl Fill {
                 }
                 self.has_row = true;
             }
-            self.writer.insert(context.engine, context.transaction, table, &self.row, false)?;
+            let (engine, transaction) = context.stores.of(table.tree);
+            self.writer.insert(engine, transaction, table, &self.row, false)?;
             self.has_row = false;
             self.rows += 1;
         }
@@ -248,8 +249,8 @@ pub(super) fn run(
 fn see_definitions(replay: &mut Replay, context: &mut DefinitionContext<'_>, plan: &Plan) -> Step<()> {
     let lsn = plan.snapshot_min.max(context.view.published.newest().commit_lsn);
     let lsn = replay.once(context, |_| Ok(lsn))?;
-    replay.once(context, |context| match context.engine.volume().vdl() < lsn {
+    replay.once(context, |context| match context.stores.engine.volume().vdl() < lsn {
         true => Err(Need::Durable(lsn).into()),
-        false => Ok(context.engine.begin_statement(context.transaction)?),
+        false => context.stores.begin_statement(),
     })
 }

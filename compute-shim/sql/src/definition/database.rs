@@ -6,6 +6,7 @@
 
 use super::alter_action::role_oid;
 use super::replay::Replay;
+use super::sequence;
 use super::truncate::drop_trees;
 use super::{Defined, DefinitionContext, store};
 use crate::catalog::object::{DatabaseObject, Object, ObjectClass, Oid, TEMPLATES};
@@ -53,7 +54,7 @@ fn prepared_using(prepared: usize) -> String {
 
 /// Prepared transactions of a database.
 fn prepared_in(context: &DefinitionContext<'_>, database: Oid) -> usize {
-    let all = context.engine.prepared_transactions();
+    let all = context.stores.engine.prepared_transactions();
     all.iter().filter(|it| it.preparation.database == database).count()
 }
 
@@ -124,8 +125,8 @@ pub(super) fn locked(
                 return Ok(Some(found));
             }
             // Another may bear the name once the lock is there, or none.
-            context.engine.lock_relation(
-                context.transaction,
+            context.stores.engine.lock_relation(
+                context.stores.transaction,
                 found.oid,
                 RelationLockMode::AccessExclusive,
             )?;
@@ -199,7 +200,7 @@ fn write(
     replay.drive(
         context,
         |_| Ok(Write::new(before, changes)),
-        |write, context| write.step(context.engine, context.transaction),
+        |write, context| write.step(context.stores.engine, context.stores.transaction),
     )
 }
 
@@ -257,8 +258,7 @@ pub(super) fn drop(
     let trees: Vec<TreeId> = fallen.tables().flat_map(|table| table.trees()).collect();
     drop_trees(replay, context, trees, None)?;
     for sequence in fallen.sequences() {
-        replay
-            .once(context, |context| Ok(context.engine.drop_sequence(context.transaction, sequence.id)?))?;
+        sequence::drop(replay, context, sequence.id)?;
     }
     let objects: Changes = fallen.own_objects().into_iter().map(|key| (key, None)).collect();
     write(replay, context, &fallen, &objects)?;

@@ -393,7 +393,7 @@ fn carry_out(
     }
     for sequence in sequences.into_values() {
         let id = sequence.id;
-        replay.once(context, |context| Ok(context.engine.drop_sequence(context.transaction, id)?))?;
+        sequence::drop(replay, context, id)?;
         changes.remove(ObjectClass::Sequence, sequence.oid);
     }
     for table in changed.into_values() {

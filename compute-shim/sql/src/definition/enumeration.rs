@@ -39,7 +39,7 @@ pub(super) fn locked(
             let found = bind::user_type(&context.newest(), context.view.search_path(), name);
             let Some(id) = found.filter(|_| found != held) else { return Ok(found) };
             let oid = id.array_element().unwrap_or(id).0;
-            context.engine.lock_relation(context.transaction, oid, mode)?;
+            context.stores.engine.lock_relation(context.stores.transaction, oid, mode)?;
             held = found;
         }
     })

@@ -205,9 +205,8 @@ pub(super) fn executor<'a>(
     state: &'a mut State,
 ) -> Context<'a> {
     Context {
-        engine: context.engine,
+        stores: context.stores.lend(),
         database: context.database,
-        transaction: context.transaction,
         env: context.env,
         view: context.view,
         environment: context.environment,

@@ -113,7 +113,7 @@ pub(super) fn locked(
                 Found::Nothing | Found::NoSchema(_) => None,
             };
             let Some(oid) = wanted.filter(|_| wanted != held) else { return Ok(found) };
-            context.engine.lock_relation(context.transaction, oid, mode)?;
+            context.stores.engine.lock_relation(context.stores.transaction, oid, mode)?;
             held = wanted;
         }
     })
@@ -128,7 +128,7 @@ pub(super) fn locked_table(
 ) -> Step<Arc<Table>> {
     match locked(replay, context, name, mode)? {
         Found::Relation(Relation::Table(table)) => {
-            context.view.check_own(&context.newest(), &table)?;
+            context.view.check_own(&context.newest(), table.schema)?;
             Ok(table)
         }
         Found::Relation(Relation::System(table)) if !table.is_view => Err(is_system(table.name).into()),
@@ -167,7 +167,9 @@ pub(super) fn lock(
     oid: Oid,
     mode: RelationLockMode,
 ) -> Step<()> {
-    replay.once(context, |context| Ok(context.engine.lock_relation(context.transaction, oid, mode)?))
+    replay.once(context, |context| {
+        Ok(context.stores.engine.lock_relation(context.stores.transaction, oid, mode)?)
+    })
 }
 
 /// Locks a schema; a step of its own.
@@ -177,7 +179,7 @@ pub(super) fn lock_schema(
     mode: RelationLockMode,
 ) -> Step<()> {
     let number = context.view.catalog().lock_number_of_schema(schema);
-    Ok(context.engine.lock_relation(context.transaction, number, mode)?)
+    Ok(context.stores.engine.lock_relation(context.stores.transaction, number, mode)?)
 }
 
 /// The schema that a relation's name leads to. That of temporary objects has been made if it is wanted.

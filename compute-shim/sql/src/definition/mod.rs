@@ -60,6 +60,7 @@ pub(crate) use parameters::parse_bool;
 pub(crate) use reindex::was_reindexed;
 
 use crate::answer::{CommandTag, Severity};
+use crate::catalog::object::Oid;
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::store::Write;
 use crate::catalog::{Catalog, Changes, statistics};
@@ -69,6 +70,7 @@ use crate::execute::Effects;
 use crate::parse::tree::{Maintenance, ObjectKind, Statement};
 use crate::session::SessionView;
 use crate::stop::Step;
+use crate::stores::Stores;
 use hexalog_engine::{Engine, Need, RelationLockMode, Transaction};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, TypeId};
@@ -77,9 +79,8 @@ use std::sync::Arc;
 
 /// The surroundings of one call.
 pub(crate) struct DefinitionContext<'a> {
-    pub engine: &'a Engine,
+    pub stores: Stores<'a>,
     pub database: &'a Database,
-    pub transaction: &'a mut Transaction,
     pub env: EvalEnv<'a>,
     /// The catalog in it holds this transaction's earlier definitions.
     pub view: &'a SessionView,
@@ -103,6 +104,12 @@ impl DefinitionContext<'_> {
             return self.view.catalog_arc().clone();
         }
         Arc::new(published.with_changes(self.changes, published.version, true))
+    }
+
+    /// Where what is made in a schema comes to lie.
+    fn home_of(&mut self, schema: Oid) -> (&Engine, &mut Transaction) {
+        let is_temporary = self.view.catalog().is_temporary(schema);
+        self.stores.of_schema(is_temporary)
     }
 
     fn notice(&mut self, state: SqlState, message: String) {
@@ -164,7 +171,7 @@ impl Definition {
     /// Goes on; call again after a need.
     pub(crate) fn step(&mut self, context: &mut DefinitionContext<'_>) -> Step<Defined> {
         let Definition { statement, parameters, replay } = self;
-        if context.transaction.is_read_only() {
+        if context.stores.transaction.is_read_only() {
             let verb = verb(statement).unwrap_or("this statement");
             let message = format!("cannot execute {verb} in a read-only transaction");
             return Err(SqlError::new(SqlState::READ_ONLY_SQL_TRANSACTION, message).into());
@@ -310,7 +317,7 @@ fn store(
     replay.drive(
         context,
         |_| Ok(Write::new(before, &changes)),
-        |write, context| write.step(context.engine, context.transaction),
+        |write, context| write.step(context.stores.engine, context.stores.transaction),
     )?;
     Ok(changes)
 }
@@ -319,14 +326,14 @@ fn store(
 /// earlier holders of its locks have committed is durable, and takes the newest snapshot, which it answers with. Its own
 /// earlier changes are seen too.
 fn see_every_row(replay: &mut Replay, context: &mut DefinitionContext<'_>) -> Step<Lsn> {
-    let lsn = replay.once(context, |context| Ok(context.engine.appended()))?;
-    replay.once(context, |context| match context.engine.volume().vdl() < lsn {
+    let lsn = replay.once(context, |context| Ok(context.stores.engine.appended()))?;
+    replay.once(context, |context| match context.stores.engine.volume().vdl() < lsn {
         true => Err(Need::Durable(lsn).into()),
         false => Ok(()),
     })?;
     replay.once(context, |context| {
-        context.engine.begin_statement_at_newest(context.transaction)?;
-        Ok(context.transaction.snapshot().expect("a statement has begun"))
+        context.stores.begin_statement_at_newest()?;
+        Ok(context.stores.transaction.snapshot().expect("a statement has begun"))
     })
 }
 

@@ -35,7 +35,7 @@ fn target(
     let mode = RelationLockMode::AccessExclusive;
     match lookup::locked(replay, context, name, mode)? {
         Found::Relation(Relation::Table(table)) if kind == ObjectKind::Table => {
-            context.view.check_own(&context.newest(), &table)?;
+            context.view.check_own(&context.newest(), table.schema)?;
             Ok((table, None))
         }
         Found::Relation(relation) if kind == ObjectKind::Table => match relation {
@@ -43,7 +43,7 @@ fn target(
             relation => Err(lookup::not_a("table or materialized view", relation.name()).into()),
         },
         Found::Relation(Relation::Index(table, at)) => {
-            context.view.check_own(&context.newest(), &table)?;
+            context.view.check_own(&context.newest(), table.schema)?;
             let oid = table.indexes[at].oid;
             Ok((table, Some(oid)))
         }

@@ -80,7 +80,7 @@ pub(super) struct Rewrite {
 impl Rewrite {
     /// `old` with the table as its rows are stored. `keeps_keys`: the new tree has the old one's keys.
     pub(super) fn new(
-        context: &DefinitionContext<'_>,
+        context: &mut DefinitionContext<'_>,
         (old, stored_as): (TreeId, Table),
         new: &Table,
         computed: Vec<(usize, Source)>,
@@ -91,6 +91,8 @@ impl Rewrite {
         let clustered_key = new.clustered_key();
         survey_columns.extend(clustered_key.iter().flat_map(|index| index.reads.iter().copied()));
         let is_surveyed = clustered_key.is_some() && !keeps_keys && computed.is_empty();
+        let (engine, transaction) = context.stores.of(new.tree);
+        let builder = engine.begin_build(transaction, new.tree, TreeKind::Clustered);
         Rewrite {
             old,
             stored_as,
@@ -100,7 +102,7 @@ impl Rewrite {
             is_ascending: true,
             survey_columns,
             stored: RowBuffer::new(),
-            builder: Some(context.engine.begin_build(context.transaction, new.tree, TreeKind::Clustered)),
+            builder: Some(builder),
             columns: (0..new.columns.len()).filter(|&at| !new.columns[at].dropped).collect(),
             computed,
             rules,
@@ -134,7 +136,8 @@ impl Rewrite {
                 }
                 Phase::Finish => {
                     if let Some(builder) = &mut self.builder {
-                        context.engine.finish_build(context.transaction, builder)?;
+                        let (engine, transaction) = context.stores.of(table.tree);
+                        engine.finish_build(transaction, builder)?;
                     }
                     return Ok(());
                 }
@@ -146,7 +149,8 @@ impl Rewrite {
                             Source::Generated(generated) => generated.value(&self.row)?,
                             Source::Cast(evaluator) => evaluator.value(&self.before, context)?,
                             Source::Sequence(id) => {
-                                let value = context.engine.sequence_next(context.transaction, *id)?;
+                                let (engine, transaction) = context.stores.of_sequence(*id);
+                                let value = engine.sequence_next(transaction, *id)?;
                                 integer(table.columns[*column].type_id, value)
                             }
                         };
@@ -162,7 +166,8 @@ impl Rewrite {
                     if self.keeps_keys {
                         self.key.extend_from_slice(self.scan.key());
                     } else if !primary_key(table, &self.row, &mut self.key)? {
-                        let id = context.engine.allocate_row_id(table.tree)?;
+                        let (engine, _) = context.stores.of(table.tree);
+                        let id = engine.allocate_row_id(table.tree)?;
                         self.key.extend_from_slice(&id.to_be_bytes());
                     }
                     if let Some(index) = table.clustered_key() {
@@ -171,8 +176,9 @@ impl Rewrite {
                     self.phase = Phase::Encode;
                 }
                 Phase::Encode => {
-                    let (engine, key_bytes) = (context.engine, self.key.len());
-                    self.encoder.encode(engine, context.transaction, table, &self.row, key_bytes, &[])?;
+                    let (engine, transaction) = context.stores.of(table.tree);
+                    let key_bytes = self.key.len();
+                    self.encoder.encode(engine, transaction, table, &self.row, key_bytes, &[])?;
                     self.phase = Phase::Write;
                 }
                 Phase::Write => {
@@ -226,26 +232,28 @@ impl Rewrite {
             return Ok(if sorter.begin_pass() { Next::Pass } else { Next::End });
         };
         self.pace.row(context)?;
-        let (engine, stored) = (context.engine, &mut self.stored);
-        let found = engine.get(context.transaction, self.old, entry.row_key, stored)?;
+        let stored = &mut self.stored;
+        let (engine, transaction) = context.stores.of(self.old);
+        let found = engine.get(transaction, self.old, entry.row_key, stored)?;
         assert!(found, "the survey saw it, and nobody else writes");
-        decode_row(engine, context.transaction, table, stored, &self.columns, &mut self.row)?;
+        decode_row(engine, transaction, table, stored, &self.columns, &mut self.row)?;
         Ok(Next::Row)
     }
 
     fn write(&mut self, context: &mut DefinitionContext<'_>, table: &Table) -> Step<()> {
-        let (engine, row) = (context.engine, self.encoder.row(table));
+        let row = self.encoder.row(table);
+        let (engine, transaction) = context.stores.of(table.tree);
         if let Some(builder) = &mut self.builder {
-            match engine.build_row(context.transaction, builder, &self.key, row) {
+            match engine.build_row(transaction, builder, &self.key, row) {
                 Ok(Built::Added) => return Ok(()),
                 Ok(Built::OutOfOrder) => {
-                    engine.finish_build(context.transaction, builder)?;
+                    engine.finish_build(transaction, builder)?;
                     self.builder = None;
                 }
                 Err(stop) => return Err(self.refused(context, table, stop)),
             }
         }
-        let inserted = engine.insert(context.transaction, table.tree, &self.key, row);
+        let inserted = engine.insert(transaction, table.tree, &self.key, row);
         inserted.map_err(|stop| self.refused(context, table, stop))
     }
 

@@ -249,7 +249,8 @@ impl Sampling {
         let Part::Drawing { drawn, weights } = &mut self.part else { unreachable!("leaves are drawn") };
         let (seed, number) = (self.seed, self.draws as u64);
         let chances = |depth: u8| mixed(seed ^ mixed(number << 8 | u64::from(depth)));
-        let leaf = context.engine.draw_leaf(self.tree, chances)?;
+        let (engine, _) = context.stores.of(self.tree);
+        let leaf = engine.draw_leaf(self.tree, chances)?;
         *weights += leaf.leaves;
         drawn.push(leaf);
         self.draws += 1;
@@ -269,7 +270,8 @@ impl Sampling {
 
     fn next_of_whole(&mut self, context: &mut DefinitionContext<'_>) -> Step<bool> {
         let Part::Whole(cursor) = &mut self.part else { unreachable!("it is read whole") };
-        if !context.engine.cursor_next(context.transaction, cursor, &mut self.stored)? {
+        let (engine, transaction) = context.stores.of(self.tree);
+        if !engine.cursor_next(transaction, cursor, &mut self.stored)? {
             return Ok(false);
         }
         let bytes = stored_bytes(&self.stored);
@@ -289,7 +291,8 @@ impl Sampling {
             self.unlooked += 1;
             return Ok(true);
         };
-        if context.engine.cursor_next(context.transaction, &mut reading.cursor, &mut self.stored)? {
+        let (engine, transaction) = context.stores.of(self.tree);
+        if engine.cursor_next(transaction, &mut reading.cursor, &mut self.stored)? {
             match &mut reading.ahead {
                 None => {
                     reading.rows += 1;
@@ -383,7 +386,8 @@ fn take_values(
                 Sampled::Wide(stored.chains[place].bytes as usize)
             }
             Err(place) => {
-                let bytes = context.engine.read_chain(context.transaction, stored.value_reader(place))?;
+                let (engine, transaction) = context.stores.of(table.tree);
+                let bytes = engine.read_chain(transaction, stored.value_reader(place))?;
                 Sampled::of(type_id, table.layout.decode_value(column, bytes)?)
             }
         };

@@ -190,12 +190,28 @@ pub(super) fn make(
 ) -> Step<Vec<Sequence>> {
     let mut made = Vec::with_capacity(drafts.len());
     for draft in drafts {
-        let params = draft.params;
-        let id = replay
-            .once(context, |context| Ok(context.engine.create_sequence(context.transaction, params)?))?;
+        let Sequence { params, schema, .. } = *draft;
+        let id = replay.once(context, |context| {
+            let (engine, transaction) = context.home_of(schema);
+            Ok(engine.create_sequence(transaction, params)?)
+        })?;
         made.push(Sequence { id, ..draft.clone() });
     }
     Ok(made)
+}
+
+/// Drops a sequence with the transaction's commit.
+pub(super) fn drop(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    sequence: SequenceId,
+) -> Step<()> {
+    replay.once(context, |context| {
+        if let Some((engine, transaction)) = context.stores.of_fallen_sequence(sequence) {
+            engine.drop_sequence(transaction, sequence)?;
+        }
+        Ok(())
+    })
 }
 
 /// The qualified name of a sequence as a literal of type regclass, which defaults hold.
@@ -320,6 +336,7 @@ pub(super) fn alter(
         Found::NoSchema(schema) => return Err(lookup::no_schema(&schema).into()),
     };
     let before = replay.once(context, |context| Ok(context.newest()))?;
+    context.view.check_own(&before, sequence.schema)?;
     let mut changes = ChangeSet::default();
     match action {
         AlterSequenceAction::SetSchema(schema) => {
@@ -370,7 +387,8 @@ pub(super) fn altered(
         return Ok(sequence.clone());
     }
     let (id, Sequence { type_id, params, cache, .. }) = (sequence.id, sequence);
-    let state = replay.once(context, |context| Ok(context.engine.sequence_current(id)?))?;
+    let state =
+        replay.once(context, |context| Ok(context.stores.of_sequence(id).0.sequence_current(id)?))?;
     let old = Settings { type_id: *type_id, params: *params, cache: *cache };
     let before = Before { settings: old, last_value: state.last_value };
     let (new, stands) = written.settings(written.type_id.unwrap_or(*type_id), Some(&before))?;
@@ -381,10 +399,11 @@ pub(super) fn altered(
     if is_called || value != new.params.start {
         let id = made.id;
         replay.once(context, |context| {
-            Ok(context.engine.sequence_set(context.transaction, id, value, is_called)?)
+            let (engine, transaction) = context.stores.of_sequence(id);
+            Ok(engine.sequence_set(transaction, id, value, is_called)?)
         })?;
     }
-    replay.once(context, |context| Ok(context.engine.drop_sequence(context.transaction, id)?))?;
+    drop(replay, context, id)?;
     Ok(made)
 }
 

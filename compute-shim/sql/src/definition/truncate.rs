@@ -39,9 +39,10 @@ pub(super) fn drop_trees(
     for tree in trees {
         assert_ne!(tree, TREE_TO_BE_MADE, "only trees that were made are dropped");
         replay.once(context, |context| {
-            context.engine.drop_tree(context.transaction, tree)?;
+            let Some((engine, transaction)) = context.stores.of_fallen(tree) else { return Ok(()) };
+            engine.drop_tree(transaction, tree)?;
             if let Some(heir) = heir {
-                context.engine.hand_reads_on(tree, heir);
+                context.stores.engine.hand_reads_on(tree, heir);
             }
             Ok(())
         })?;
@@ -135,8 +136,7 @@ pub(super) fn run(
                 changes.put(Object::Sequence(Arc::new(sequence)));
             }
             for Sequence { id, .. } in owned {
-                replay
-                    .once(context, |context| Ok(context.engine.drop_sequence(context.transaction, id)?))?;
+                sequence::drop(replay, context, id)?;
             }
         }
         if let Some(kept) = before.statistics(table.oid) {

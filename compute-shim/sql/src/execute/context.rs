@@ -19,7 +19,8 @@ use crate::relation_statistics::{StatementCounts, TableChanged, Upkeep};
 use crate::session::SessionView;
 use crate::spill::SPILL_CALL_BYTES_MAX;
 use crate::stop::Step;
-use hexalog_engine::{AdvisoryLocks, Engine, Need, RowVersion, Transaction};
+use crate::stores::Stores;
+use hexalog_engine::{AdvisoryLocks, Need, RowVersion};
 use hexalog_sql_types::datum::hash;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, TypeId};
 use std::cell::Cell;
@@ -29,9 +30,8 @@ use std::sync::Arc;
 
 /// The surroundings of one call.
 pub(crate) struct Context<'a> {
-    pub engine: &'a Engine,
+    pub stores: Stores<'a>,
     pub database: &'a Database,
-    pub transaction: &'a mut Transaction,
     pub env: EvalEnv<'a>,
     pub view: &'a SessionView,
     pub environment: &'a dyn Environment,

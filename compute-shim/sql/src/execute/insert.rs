@@ -91,7 +91,8 @@ impl Operator for Insert {
                     if context.state.is_fused {
                         return Ok(false);
                     }
-                    self.writer.discard(context.engine, context.transaction)?;
+                    let (engine, transaction) = context.stores.of(table.tree);
+                    self.writer.discard(engine, transaction)?;
                     if !self.source.next(context, &mut self.row)? {
                         return Ok(false);
                     }
@@ -113,7 +114,8 @@ impl Operator for Insert {
                 }
                 Phase::Write => self.write(table, conflict.as_ref(), context)?,
                 Phase::Retract(at) => {
-                    self.writer.retract(context.engine, context.transaction, table, &self.row, at)?;
+                    let (engine, transaction) = context.stores.of(table.tree);
+                    self.writer.retract(engine, transaction, table, &self.row, at)?;
                     self.phase = Phase::Probe(0);
                 }
                 Phase::Update => {
@@ -123,7 +125,7 @@ impl Operator for Insert {
                         self.row = new;
                         self.update = None;
                         // It held the row's lock before it wrote: this is how clients tell an update.
-                        let locked_by = version_column::own(context.transaction);
+                        let locked_by = version_column::own(context.stores.of(table.tree).1);
                         self.finish_row(returning.is_some(), locked_by, ctid, context, &plan);
                     } else {
                         let looks_again = update.has_lost_conflict();
@@ -163,7 +165,12 @@ impl Insert {
         let Node::Insert { table, .. } = plan else { unreachable!("built for insertions") };
         context.state.affected += 1;
         if has_returning {
-            self.row.extend([version_column::own(context.transaction), xmax, Datum::Oid(table.oid), ctid]);
+            self.row.extend([
+                version_column::own(context.stores.of(table.tree).1),
+                xmax,
+                Datum::Oid(table.oid),
+                ctid,
+            ]);
         }
         self.phase = if has_returning { Phase::Return } else { Phase::Pull };
         if let Node::Insert { returning: Some(returning), .. } = plan {
@@ -173,7 +180,8 @@ impl Insert {
 
     fn write(&mut self, table: &Table, conflict: Option<&Conflict>, context: &mut Context<'_>) -> Step<()> {
         let fuse = context.may_fuse && self.single;
-        let outcome = self.writer.insert(context.engine, context.transaction, table, &self.row, fuse)?;
+        let (engine, transaction) = context.stores.of(table.tree);
+        let outcome = self.writer.insert(engine, transaction, table, &self.row, fuse)?;
         match outcome {
             Inserted::Done => {
                 self.taken.forget();
@@ -227,14 +235,15 @@ impl Insert {
             return Ok(());
         }
         self.probe.end();
-        let snapshot = context.transaction.snapshot().expect("a statement has a snapshot");
+        let (_, transaction) = context.stores.of(table.tree);
+        let snapshot = transaction.snapshot().expect("a statement has a snapshot");
         let is_unseen = self.probe.stored.committed_at > snapshot;
-        if is_unseen && context.transaction.isolation().has_one_snapshot() {
+        if is_unseen && transaction.isolation().has_one_snapshot() {
             return Err(hexalog_engine::EngineError::SerializationFailure.into());
         }
         match &conflict.update {
             None => self.phase = Phase::Pull,
-            Some(_) if context.transaction.has_just_written(self.probe.stored.version) => {
+            Some(_) if transaction.has_just_written(self.probe.stored.version) => {
                 return Err(super::modify::affected_twice().into());
             }
             Some(update) => {
@@ -254,7 +263,8 @@ impl Insert {
         let columns: Vec<usize> = (0..table.columns.len()).collect();
         let mut both = Row::new();
         let stored = &mut self.probe.stored;
-        super::decode_row(context.engine, context.transaction, table, stored, &columns, &mut both)?;
+        let (engine, transaction) = context.stores.of(table.tree);
+        super::decode_row(engine, transaction, table, stored, &columns, &mut both)?;
         let stored = std::mem::take(&mut self.probe.stored);
         both.extend(self.row.iter().cloned());
         update.values.evaluation.begin_row(context.state);

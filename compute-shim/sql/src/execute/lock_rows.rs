@@ -86,15 +86,9 @@ impl LockRows {
         loop {
             let Target { key, known } = &self.target;
             let tree = lock.table.tree;
-            let locked = context.engine.lock_row(
-                context.transaction,
-                tree,
-                key,
-                *known,
-                lock.mode,
-                lock.wait,
-                &mut self.stored,
-            );
+            let (engine, transaction) = context.stores.of(tree);
+            let locked =
+                engine.lock_row(transaction, tree, key, *known, lock.mode, lock.wait, &mut self.stored);
             match locked.map_err(|stop| not_available(stop, &lock.table.name))? {
                 RowLockOutcome::Locked => return Ok(Phase::Locked(at)),
                 RowLockOutcome::LockedNewest => return Ok(Phase::Decode(at)),
@@ -110,7 +104,7 @@ impl LockRows {
     /// Puts the newest version into the joined row.
     fn decode(&mut self, lock: &RowLock, first: usize, context: &mut Context<'_>) -> Step<()> {
         let mut newest = Row::new();
-        let Context { engine, transaction, .. } = context;
+        let (engine, transaction) = context.stores.of(lock.table.tree);
         decode_row(engine, transaction, &lock.table, &mut self.stored, &lock.columns, &mut newest)?;
         let start = first + lock.start;
         self.row[start..start + newest.len()].clone_from_slice(&newest);
@@ -163,7 +157,7 @@ impl LockRows {
     /// 40001 if the newest version has other unique keys, as far as the query reads them: nothing in it rests on the rest.
     fn compare(&mut self, lock: &RowLock, first: usize, context: &mut Context<'_>) -> Step<()> {
         let mut newest = Row::new();
-        let Context { engine, transaction, .. } = context;
+        let (engine, transaction) = context.stores.of(lock.table.tree);
         decode_row(engine, transaction, &lock.table, &mut self.stored, &lock.columns, &mut newest)?;
         let seen = &self.row[first + lock.start..][..newest.len()];
         let is_key = |column: &&usize| {

@@ -5,6 +5,7 @@
 
 use super::{Columns, Context, Operator, Row};
 use crate::stop::{Step, Stop};
+use crate::stores::LocalPages;
 use hexalog_engine::PagesUsed;
 
 /// What a sort has taken.
@@ -34,6 +35,7 @@ pub(crate) struct Measure {
     /// Rows that its filter has taken away.
     pub filtered: u64,
     pub pages: PagesUsed,
+    pub local: LocalPages,
     /// Of its last loop.
     pub sort: Option<SortSpace>,
 }
@@ -86,13 +88,15 @@ impl Measured {
             context.state.measures.nodes[self.id].loops += 1;
         }
         let called_us = *self.called_us.get_or_insert_with(|| Measured::now(context));
-        let pages = context.transaction.pages_used();
+        let pages = context.stores.transaction.pages_used();
+        let local = context.stores.temporary.pages_used();
         let outer = std::mem::take(&mut context.state.measures.filtered);
         let outer_sort = context.state.measures.sort.take();
         let result = call(&mut *self.input, context);
         let filtered = std::mem::replace(&mut context.state.measures.filtered, outer);
         let sort = std::mem::replace(&mut context.state.measures.sort, outer_sort);
-        let used = context.transaction.pages_used();
+        let used = context.stores.transaction.pages_used();
+        let local_used = context.stores.temporary.pages_used();
         let spent_us = match &result {
             Err(Stop::Need(_)) => 0,
             _ => u64::try_from(Measured::now(context) - called_us).unwrap_or(0),
@@ -101,6 +105,7 @@ impl Measured {
         measure.filtered += filtered;
         measure.sort = sort.or(measure.sort);
         measure.pages.add(&used.since(&pages));
+        measure.local.add(&local_used.since(&local));
         measure.total_us += spent_us;
         if let Ok(None) = &result {
             self.called_us = None;

@@ -121,14 +121,14 @@ impl Modify {
 
 /// Puts the running transaction behind a row to be returned that it has written, or deleted, and where a row is now that
 /// it has written.
-fn show_version(plan: &Node, row: &mut Row, ctid: Datum, context: &Context<'_>) {
+fn show_version(plan: &Node, row: &mut Row, ctid: Datum, context: &mut Context<'_>) {
     match plan {
         Node::Update { table, with_versions: true, .. } => {
-            row[table.columns.len() + 1] = version_column::own(context.transaction);
+            row[table.columns.len() + 1] = version_column::own(context.stores.of(table.tree).1);
             row[table.columns.len() + 4] = ctid;
         }
         Node::Delete { table, with_versions: true, .. } => {
-            row[table.columns.len() + 2] = version_column::own(context.transaction);
+            row[table.columns.len() + 2] = version_column::own(context.stores.of(table.tree).1);
         }
         _ => {}
     }
@@ -288,7 +288,8 @@ impl RowUpdate {
                     self.phase = self.after_write(outcome, is_delete);
                 }
                 Phase::Discard => {
-                    self.encoder.discard(context.engine, context.transaction)?;
+                    let (engine, transaction) = context.stores.of(self.table.tree);
+                    self.encoder.discard(engine, transaction)?;
                     if !self.not_written()? {
                         return Ok(None);
                     }
@@ -433,7 +434,8 @@ impl RowUpdate {
             }
             let reader =
                 self.readers.iter_mut().find(|reader| reader.chain() == *chain).expect("pushed above");
-            let bytes = context.engine.read_chain(context.transaction, reader)?;
+            let (engine, transaction) = context.stores.of(self.table.tree);
+            let bytes = engine.read_chain(transaction, reader)?;
             self.joined[*column] = self.table.layout.decode_value(*column, bytes)?;
         }
         self.readers.clear();
@@ -441,7 +443,7 @@ impl RowUpdate {
     }
 
     fn encode(&mut self, context: &mut Context<'_>) -> Step<()> {
-        let (engine, transaction) = (context.engine, &mut *context.transaction);
+        let (engine, transaction) = context.stores.of(self.table.tree);
         self.encoder.encode(engine, transaction, &self.table, &self.new, self.new_key.len(), &self.kept)
     }
 
@@ -451,9 +453,9 @@ impl RowUpdate {
         let table = self.table.clone();
         for index in table.secondary_indexes().filter(|index| index.can_be_referred_to()) {
             if self.entry_changes(index)? {
-                let (engine, mode, wait) = (context.engine, RowLockMode::Update, LockWait::Wait);
-                let transaction = &mut *context.transaction;
+                let (mode, wait) = (RowLockMode::Update, LockWait::Wait);
                 let (tree, key, known) = (table.tree, &self.key, self.known);
+                let (engine, transaction) = context.stores.of(tree);
                 engine.lock_row(transaction, tree, key, known, mode, wait, &mut self.stored)?;
                 return Ok(());
             }
@@ -469,23 +471,24 @@ impl RowUpdate {
             && self.single
             && !context.has_references(&self.table)
             && self.touches_one_tree(is_delete)?;
-        if fuse {
-            context.transaction.set_commit_with_next_write(true);
-        }
         let tree = self.table.tree;
+        let (engine, transaction) = context.stores.of(tree);
+        if fuse {
+            transaction.set_commit_with_next_write(true);
+        }
         let outcome = if is_delete {
-            context.engine.delete(context.transaction, tree, &self.key, self.known, None)?
+            engine.delete(transaction, tree, &self.key, self.known, None)?
         } else if self.new_key == self.key {
             let row = self.encoder.row(&self.table);
-            context.engine.update(context.transaction, tree, &self.key, self.known, row)?
+            engine.update(transaction, tree, &self.key, self.known, row)?
         } else {
             let moved_to = Some(self.new_key.as_slice());
-            context.engine.delete(context.transaction, tree, &self.key, self.known, moved_to)?
+            engine.delete(transaction, tree, &self.key, self.known, moved_to)?
         };
         if fuse {
             context.state.is_fused = outcome == WriteOutcome::Done;
             if outcome != WriteOutcome::Done {
-                context.transaction.set_commit_with_next_write(false);
+                transaction.set_commit_with_next_write(false);
             }
         }
         Ok(outcome)
@@ -544,7 +547,8 @@ impl RowUpdate {
 
     fn insert_moved(&mut self, context: &mut Context<'_>) -> Step<()> {
         let row = self.encoder.row(&self.table);
-        match context.engine.insert(context.transaction, self.table.tree, &self.new_key, row) {
+        let (engine, transaction) = context.stores.of(self.table.tree);
+        match engine.insert(transaction, self.table.tree, &self.new_key, row) {
             Ok(()) => Ok(()),
             Err(hexalog_engine::Stop::Fail(EngineError::DuplicateKey)) => {
                 let at = self.taken.find(context, &self.table, &self.new, Some(&self.key), 0)?;
@@ -565,7 +569,8 @@ impl RowUpdate {
     /// Fetches the newest version and puts it into the joined row; false if the row is gone.
     fn reread(&mut self, context: &mut Context<'_>, plan: &Node) -> Step<bool> {
         let (tree, known) = (self.table.tree, Some(self.known));
-        match context.engine.get_newest(context.transaction, tree, &self.key, known, &mut self.stored)? {
+        let (engine, transaction) = context.stores.of(tree);
+        match engine.get_newest(transaction, tree, &self.key, known, &mut self.stored)? {
             NewestRow::Gone => Ok(false),
             NewestRow::MovedTo(moved) => {
                 self.follow(moved);
@@ -574,7 +579,6 @@ impl RowUpdate {
             NewestRow::Found => {
                 let columns: Vec<usize> = (0..self.table.columns.len()).collect();
                 let mut newest = Row::new();
-                let Context { engine, transaction, .. } = context;
                 decode_row(engine, transaction, &self.table, &mut self.stored, &columns, &mut newest)?;
                 self.known = self.stored.version.into();
                 self.long = long_columns(&self.table, &self.stored)?;
@@ -615,7 +619,8 @@ impl RowUpdate {
         if has_entry(index, &self.joined)? {
             self.entry.clear();
             index_key(index, &self.joined, &mut self.entry)?;
-            context.engine.index_delete(context.transaction, tree, &self.entry, &self.key)?;
+            let (engine, transaction) = context.stores.of(tree);
+            engine.index_delete(transaction, tree, &self.entry, &self.key)?;
         }
         Ok(!is_delete && has_entry(index, &self.new)?)
     }
@@ -625,8 +630,8 @@ impl RowUpdate {
         let index = &table.indexes[at];
         self.entry.clear();
         let has_null = index_key(index, &self.new, &mut self.entry)?;
-        let (engine, key) = (context.engine, &self.new_key);
-        match insert_entry(engine, context.transaction, &table, index, &self.entry, has_null, key)? {
+        let (key, (engine, transaction)) = (&self.new_key, context.stores.of(table.tree));
+        match insert_entry(engine, transaction, &table, index, &self.entry, has_null, key)? {
             Entered::Done => return Ok(()),
             Entered::Shared => {
                 self.shared.push(at);

@@ -422,7 +422,7 @@ const PLANS_MAX: usize = 64;
 
 fn plan(context: &mut Context<'_>, table: &Table, key: &ForeignKey, query: Query) -> Result<Arc<Plan>> {
     let catalog = context.view.catalog();
-    let snapshot = context.transaction.snapshot().unwrap_or_default();
+    let snapshot = context.stores.transaction.snapshot().unwrap_or_default();
     let kept = &mut context.effects.referential_plans;
     if kept.catalog_version != catalog.version {
         *kept = ReferentialPlans { catalog_version: catalog.version, ..ReferentialPlans::default() };
@@ -546,7 +546,7 @@ impl Reference {
                     return Err(still_referenced(context, table, key, old).into());
                 }
                 (_, Query::Delete | Query::Cascade | Query::SetNull, _)
-                    if context.transaction.isolation().has_one_snapshot() =>
+                    if context.stores.transaction.isolation().has_one_snapshot() =>
                 {
                     self.queries.push_back(Query::Referrer);
                 }
@@ -597,9 +597,8 @@ impl Reference {
             run.has_begun = true;
         }
         let mut inner = Context {
-            engine: context.engine,
+            stores: context.stores.lend(),
             database: context.database,
-            transaction: context.transaction,
             env: context.env,
             view: context.view,
             environment: context.environment,
@@ -627,12 +626,11 @@ impl Reference {
 /// The snapshot of a small statement. What is referred to must be there for this transaction; what refers must not be
 /// there for anyone. Actions change what the transaction sees.
 fn begin(context: &mut Context<'_>, query: Query) -> Step<()> {
-    let (engine, transaction) = (context.engine, &mut *context.transaction);
-    let sees_all = transaction.isolation() == Isolation::ReadCommitted
+    let sees_all = context.stores.transaction.isolation() == Isolation::ReadCommitted
         || matches!(query, Query::Again | Query::Referrer);
     match sees_all {
-        true => Ok(engine.begin_statement_at_appended(transaction)?),
-        false => Ok(engine.begin_statement(transaction)?),
+        true => context.stores.begin_statement_at_appended(),
+        false => context.stores.begin_statement(),
     }
 }
 

@@ -88,7 +88,7 @@ impl Operator for SystemScan {
         if self.rows.is_none() {
             self.rows = Some(system::rows(table, context.view, context.database, &context.env));
             if table.name == "pg_prepared_xacts" {
-                context.database.engine().note_prepared_seen(context.transaction);
+                context.database.engine().note_prepared_seen(context.stores.transaction);
             }
         }
         let rows = self.rows.as_ref().expect("set above");

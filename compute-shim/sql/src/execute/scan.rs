@@ -73,7 +73,7 @@ pub(super) struct TableScan {
 /// 40001 for a REPEATABLE READ transaction whose snapshot is older than a rewrite of the table: its rows are no longer
 /// where that snapshot would see them, and an empty table would be a wrong answer.
 fn check_rows(table: &Table, context: &Context<'_>) -> Result<()> {
-    let snapshot = context.transaction.snapshot().expect("a statement has a snapshot");
+    let snapshot = context.stores.transaction.snapshot().expect("a statement has a snapshot");
     // The rewriting transaction itself sees its own rows.
     if table.rows_from == hexalog_protocol::Lsn::MAX || table.rows_from <= snapshot {
         return Ok(());
@@ -152,7 +152,7 @@ impl TableScan {
         let index = scan.access.as_ref().and_then(|access| scan.table.indexes[access.index].tree);
         loop {
             if let Some(cursor) = &mut self.cursor {
-                let Context { engine, transaction, .. } = context;
+                let (engine, transaction) = context.stores.of(scan.table.tree);
                 let (leaf, stored) = (&mut self.leaf, &mut self.stored);
                 let next = match index {
                     Some(_) => {
@@ -188,8 +188,8 @@ impl TableScan {
                     return Ok(false);
                 }
                 Some(KeyRange::Point(key)) => {
-                    let found =
-                        context.engine.get(context.transaction, scan.table.tree, key, &mut self.stored)?;
+                    let (engine, transaction) = context.stores.of(scan.table.tree);
+                    let found = engine.get(transaction, scan.table.tree, key, &mut self.stored)?;
                     let found = found && is_at_cursor(scan, key, context)?;
                     let Some(KeyRange::Point(key)) = self.ranges.pop_front() else {
                         unreachable!("seen above")
@@ -228,11 +228,11 @@ impl TableScan {
         let access = scan.access.as_ref().expect("entries come from an index");
         let index = &table.indexes[access.index];
         let key = &self.entry.primary_key;
-        if !context.engine.get(context.transaction, table.tree, key, &mut self.stored)? {
+        let (engine, transaction) = context.stores.of(table.tree);
+        if !engine.get(transaction, table.tree, key, &mut self.stored)? {
             return Ok(false);
         }
         self.stored.key.clone_from(key);
-        let Context { engine, transaction, .. } = context;
         decode_row(engine, transaction, table, &mut self.stored, &index.reads, &mut self.row)?;
         self.key_scratch.clear();
         index_key(index, &self.row, &mut self.key_scratch)?;
@@ -430,7 +430,7 @@ impl TableScan {
             }
         }
         if !stored.chains.is_empty() {
-            let Context { engine, transaction, .. } = context;
+            let (engine, transaction) = context.stores.of(scan.table.tree);
             decode_long(engine, transaction, &scan.table, stored, &scan.long_columns, &mut self.row)?;
         }
         if let Some(keys) = context.state.keys_of(&self.plan) {
@@ -477,6 +477,7 @@ fn give(
 fn is_at_cursor(scan: &Scan, key: &[u8], context: &mut Context<'_>) -> Step<bool> {
     let Some(cursor) = &scan.cursor else { return Ok(true) };
     let Some((place, snapshot)) = context.view.row_at_cursor(cursor, &scan.table)? else { return Ok(false) };
-    let (engine, tree) = (context.engine, scan.table.tree);
-    Ok(engine.is_row_seen(context.transaction, tree, key, place.version, snapshot)?)
+    let tree = scan.table.tree;
+    let (engine, transaction) = context.stores.of(tree);
+    Ok(engine.is_row_seen(transaction, tree, key, place.version, snapshot)?)
 }

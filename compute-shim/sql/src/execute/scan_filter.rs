@@ -137,7 +137,8 @@ impl ScanFilter {
                     Ok(value) => value,
                     Err(place) => {
                         let reader = stored.value_reader(place);
-                        let bytes = context.engine.read_chain(context.transaction, reader)?;
+                        let (engine, transaction) = context.stores.of(scan.table.tree);
+                        let bytes = engine.read_chain(transaction, reader)?;
                         scan.table.layout.decode_value(column, bytes)?
                     }
                 };
@@ -174,7 +175,8 @@ impl Field {
             return Ok(self.passes(scan, stored.columns, &stored.body)?);
         };
         let place = place(reference, stored)?;
-        let bytes = context.engine.read_chain(context.transaction, stored.value_reader(place))?;
+        let (engine, transaction) = context.stores.of(scan.table.tree);
+        let bytes = engine.read_chain(transaction, stored.value_reader(place))?;
         Ok(layout.passes(&self.test, bytes)?)
     }
 }

@@ -107,7 +107,7 @@ impl KeyProbe {
         index: &Index,
         passed_over: Option<&[u8]>,
     ) -> Step<bool> {
-        let (engine, transaction) = (context.engine, &mut *context.transaction);
+        let (engine, transaction) = context.stores.of(table.tree);
         let Some(tree) = index.tree else {
             let stored = &mut self.stored;
             let found = engine.get_newest(transaction, table.tree, &self.key, None, stored)?;
@@ -211,11 +211,11 @@ impl KeyCheck {
         let Some((table, index)) = index_of(view.catalog(), *table, *constraint) else { return Ok(()) };
         if !self.has_begun {
             // Places in queues for rows, which a look before this one may have taken, are given back.
-            context.engine.begin_statement_at_appended(context.transaction)?;
+            context.stores.begin_statement_at_appended()?;
             self.has_begun = true;
         }
         if self.own.is_none() {
-            let (engine, transaction) = (context.engine, &mut *context.transaction);
+            let (engine, transaction) = context.stores.of(table.tree);
             let found = engine.get_newest(transaction, table.tree, row, None, &mut self.stored)?;
             if found != NewestRow::Found {
                 return Ok(());

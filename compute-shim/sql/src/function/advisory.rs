@@ -57,7 +57,13 @@ fn lock(
     extent: AdvisoryExtent,
 ) -> Step<Datum> {
     let key = key(context, arguments);
-    context.engine.lock_advisory(context.transaction, &mut context.effects.advisory, key, mode, extent)?;
+    context.stores.engine.lock_advisory(
+        context.stores.transaction,
+        &mut context.effects.advisory,
+        key,
+        mode,
+        extent,
+    )?;
     Ok(Datum::text(""))
 }
 
@@ -69,12 +75,18 @@ fn try_lock(
 ) -> Step<Datum> {
     let key = key(context, arguments);
     let locks = &mut context.effects.advisory;
-    Ok(Datum::Bool(context.engine.try_lock_advisory(context.transaction, locks, key, mode, extent)?))
+    Ok(Datum::Bool(context.stores.engine.try_lock_advisory(
+        context.stores.transaction,
+        locks,
+        key,
+        mode,
+        extent,
+    )?))
 }
 
 fn unlock(context: &mut Context<'_>, arguments: &[Datum], mode: RelationLockMode) -> Step<Datum> {
     let key = key(context, arguments);
-    let was_held = context.engine.unlock_advisory(&mut context.effects.advisory, key, mode);
+    let was_held = context.stores.engine.unlock_advisory(&mut context.effects.advisory, key, mode);
     if !was_held {
         let name = if mode == SHARE { "ShareLock" } else { "ExclusiveLock" };
         let message = format!("you don't own a lock of type {name}");
@@ -84,6 +96,6 @@ fn unlock(context: &mut Context<'_>, arguments: &[Datum], mode: RelationLockMode
 }
 
 fn unlock_all(context: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
-    context.engine.unlock_all_advisory(&mut context.effects.advisory);
+    context.stores.engine.unlock_all_advisory(&mut context.effects.advisory);
     Ok(Datum::text(""))
 }

@@ -9,7 +9,7 @@ use crate::catalog::published::Published;
 use crate::catalog::{Relation, registry};
 use crate::execute::{Context, Row};
 use crate::stop::{Step, Stop};
-use hexalog_engine::{Engine, EngineError, Need, RelationLockMode, Transaction};
+use hexalog_engine::{Engine, EngineError, Need, RelationLockMode, SequenceId, Transaction};
 use hexalog_sql_types::function::quote_identifier;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
 use std::sync::Arc;
@@ -55,14 +55,17 @@ pub(crate) static SEQUENCE_ROW: TableFunction = table_of(
 /// `log_cnt` tells how many values PostgreSQL's log has ahead; here nothing of that kind is counted.
 fn state_row(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Vec<Row>> {
     let sequence = sequence(context, oid_at(arguments, 0))?;
-    let state = context.engine.sequence_current(sequence.id)?;
+    let state = context.stores.of_sequence(sequence.id).0.sequence_current(sequence.id)?;
     Ok(vec![vec![Datum::Int8(state.last_value), Datum::Int8(0), Datum::Bool(state.is_called)]])
 }
 
 /// The sequence with this oid; 42809 for another relation, XX000 for none, as PostgreSQL has it.
 fn sequence(context: &Context<'_>, oid: u32) -> Step<Arc<Sequence>> {
     match context.view.catalog().relation(oid) {
-        Some(Relation::Sequence(sequence)) => Ok(sequence),
+        Some(Relation::Sequence(sequence)) => {
+            context.view.check_own(context.view.catalog(), sequence.schema)?;
+            Ok(sequence)
+        }
         Some(relation) => {
             let message = format!("\"{}\" is not a sequence", relation.name());
             Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).into())
@@ -81,11 +84,16 @@ fn check_writable(context: &Context<'_>, sequence: &Sequence, function: &str) ->
 }
 
 /// Does to a sequence what was found right to be done, in a read-only transaction too.
-fn change<R>(context: &mut Context<'_>, change: impl FnOnce(&Engine, &mut Transaction) -> R) -> R {
-    let is_read_only = context.transaction.is_read_only();
-    context.transaction.set_read_only(false);
-    let result = change(context.engine, context.transaction);
-    context.transaction.set_read_only(is_read_only);
+fn change<R>(
+    context: &mut Context<'_>,
+    sequence: SequenceId,
+    change: impl FnOnce(&Engine, &mut Transaction) -> R,
+) -> R {
+    let is_read_only = context.stores.transaction.is_read_only();
+    context.stores.transaction.set_read_only(false);
+    let (engine, transaction) = context.stores.of_sequence(sequence);
+    let result = change(engine, transaction);
+    context.stores.transaction.set_read_only(is_read_only);
     result
 }
 
@@ -93,13 +101,13 @@ fn change<R>(context: &mut Context<'_>, change: impl FnOnce(&Engine, &mut Transa
 /// lock before, who may have dropped it.
 fn lock(context: &mut Context<'_>, oid: u32) -> Step<Arc<Sequence>> {
     let seen = sequence(context, oid)?;
-    context.engine.lock_relation(context.transaction, oid, RelationLockMode::RowExclusive)?;
+    context.stores.engine.lock_relation(context.stores.transaction, oid, RelationLockMode::RowExclusive)?;
     let view = context.view.catalog();
     if context.view.published.version() == view.version || view.is_own(oid) {
         return Ok(seen);
     }
     let Published { catalog, commit_lsn } = context.view.published.newest();
-    if context.engine.volume().vdl() < commit_lsn {
+    if context.stores.engine.volume().vdl() < commit_lsn {
         return Err(Need::Durable(commit_lsn).into());
     }
     let missing = || SqlError::internal(format!("could not open relation with OID {oid}"));
@@ -110,8 +118,9 @@ fn nextval(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
     let seen = sequence(context, oid_at(arguments, 0))?;
     check_writable(context, &seen, "nextval")?;
     let sequence = lock(context, seen.oid)?;
-    let value = change(context, |engine, transaction| engine.sequence_next(transaction, sequence.id))
-        .map_err(|stop| exhausted(stop, &sequence))?;
+    let value =
+        change(context, sequence.id, |engine, transaction| engine.sequence_next(transaction, sequence.id))
+            .map_err(|stop| exhausted(stop, &sequence))?;
     context.effects.sequence_values.insert(sequence.oid, value);
     context.effects.last_sequence = Some(sequence.oid);
     Ok(Datum::Int8(value))
@@ -166,7 +175,9 @@ fn setval(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
         );
         return Err(SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message).into());
     }
-    change(context, |engine, transaction| engine.sequence_set(transaction, sequence.id, value, is_called))?;
+    change(context, sequence.id, |engine, transaction| {
+        engine.sequence_set(transaction, sequence.id, value, is_called)
+    })?;
     if is_called {
         context.effects.sequence_values.insert(sequence.oid, value);
     }
@@ -176,7 +187,7 @@ fn setval(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
 /// NULL before the first value was drawn.
 fn last_value(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
     let sequence = sequence(context, oid_at(arguments, 0))?;
-    let state = context.engine.sequence_current(sequence.id)?;
+    let state = context.stores.of_sequence(sequence.id).0.sequence_current(sequence.id)?;
     Ok(if state.is_called { Datum::Int8(state.last_value) } else { Datum::Null })
 }
 

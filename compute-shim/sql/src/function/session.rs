@@ -49,7 +49,8 @@ fn current_database(context: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
 
 /// Which sessions the one of this number waits for.
 fn blocking_pids(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
-    let blocking = i32::try_from(integer_at(arguments, 0)).map(|pid| context.engine.blocking_processes(pid));
+    let blocking =
+        i32::try_from(integer_at(arguments, 0)).map(|pid| context.stores.engine.blocking_processes(pid));
     let blocking = blocking.unwrap_or_default().into_iter().map(Datum::Int4).collect();
     Ok(Array::from_values(TypeId::INT4, blocking).into())
 }

@@ -48,7 +48,7 @@ fn database_size_by_name(context: &mut Context<'_>, arguments: &[Datum]) -> Step
 
 /// Bytes of the volume's pages that are in use: those of undo, and of what is gone and not purged yet, among them.
 fn volume_size(context: &mut Context<'_>) -> Step<Datum> {
-    let bytes = u128::from(context.engine.pages_used()?) * PAGE_SIZE as u128;
+    let bytes = u128::from(context.stores.engine.pages_used()?) * PAGE_SIZE as u128;
     Ok(Datum::Int8(i64::try_from(bytes).unwrap_or(i64::MAX)))
 }
 

@@ -407,15 +407,20 @@ impl Printer<'_> {
         let Some(measure) = measure.filter(|_| self.options.buffers) else { return };
         properties.push(data("Shared Hit Blocks", Value::Integer(measure.pages.hit)));
         properties.push(data("Shared Read Blocks", Value::Integer(measure.pages.read)));
-        let (mut text, hit, read) = ("shared".to_owned(), measure.pages.hit, measure.pages.read);
-        if hit > 0 {
-            text.push_str(&format!(" hit={hit}"));
-        }
-        if read > 0 {
-            text.push_str(&format!(" read={read}"));
-        }
-        if hit + read > 0 {
-            properties.push(text_only("Buffers", text));
+        properties.push(data("Local Hit Blocks", Value::Integer(measure.local.hit)));
+        properties.push(data("Local Read Blocks", Value::Integer(measure.local.read)));
+        let text = |name: &str, hit: u64, read: u64| {
+            let part = |name: &str, blocks: u64| match blocks {
+                0 => String::new(),
+                blocks => format!(" {name}={blocks}"),
+            };
+            (hit + read > 0).then(|| format!("{name}{}{}", part("hit", hit), part("read", read)))
+        };
+        let shared = text("shared", measure.pages.hit, measure.pages.read);
+        let local = text("local", measure.local.hit, measure.local.read);
+        let texts: Vec<String> = shared.into_iter().chain(local).collect();
+        if !texts.is_empty() {
+            properties.push(text_only("Buffers", texts.join(", ")));
         }
         let mut nodes: Vec<_> = measure.pages.read_from().collect();
         nodes.sort_unstable();

@@ -255,10 +255,11 @@ impl Concurrent {
         Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message))
     }
 
-    /// The table and the index that it is about; `None` where there is neither, or something needs the index.
+    /// The table and the index that it is about; `None` where there is neither, or something needs the index, or nobody else has
+    /// to do with a temporary table.
     fn target(&self, scope: &Scope) -> Option<(Oid, Oid)> {
         let catalog = scope.view.catalog();
-        match &self.work {
+        let found = match &self.work {
             Work::Create(create) => match scope.view.find_relation(&create.table) {
                 Ok(Relation::Table(table)) => Some((table.oid, 0)),
                 _ => None,
@@ -279,7 +280,10 @@ impl Concurrent {
                     index.constraint != 0 || catalog.referring(table.oid).iter().any(is_referred_to);
                 (!is_needed).then_some((table.oid, index.oid))
             }
-        }
+        };
+        let is_temporary =
+            |oid: Oid| catalog.table(oid).is_some_and(|table| catalog.is_temporary(table.schema));
+        found.filter(|(table, _)| !is_temporary(*table))
     }
 
     /// The number of the index that has been made known; none if IF NOT EXISTS has found one.

@@ -12,7 +12,7 @@ use crate::execute::{KeptBytes, Row, RowKeys};
 use crate::parse::tree::{Fetch, Movement, RowCount, Scroll};
 use crate::plan::{Plan, tables_stood_on};
 use crate::stop::Step;
-use hexalog_protocol::Lsn;
+use crate::stores::Snapshots;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use std::collections::VecDeque;
@@ -102,8 +102,8 @@ impl Cursor {
     }
 
     /// The snapshot that its rows are seen at.
-    pub(super) fn snapshot(&self) -> Lsn {
-        self.run.snapshot()
+    pub(super) fn snapshots(&self) -> Snapshots {
+        self.run.snapshots()
     }
 
     /// The rows of tables that it stands on; `None` if it is on no row.

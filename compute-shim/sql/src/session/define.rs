@@ -78,10 +78,13 @@ impl Defining {
                 | Statement::DropDatabase { .. }
                 | Statement::Truncate { .. }
         ) {
-            scope.parts().transaction.set_frees_space();
+            scope.parts().stores.transaction.set_frees_space();
         }
-        if temporary::wants_schema(statement, &scope.view) && !scope.has_temporary_schema() {
-            self.schema = Some(Definition::new(Statement::CreateTemporarySchema));
+        if temporary::wants_schema(statement, &scope.view) {
+            if !scope.has_temporary_schema() {
+                self.schema = Some(Definition::new(Statement::CreateTemporarySchema));
+            }
+            scope.open_temporary_store()?;
         }
         Ok(())
     }
@@ -90,7 +93,7 @@ impl Defining {
 fn step(definition: &mut Definition, scope: &mut Scope) -> Step<Defined> {
     let Parts {
         database,
-        transaction,
+        stores,
         view,
         changes,
         environment,
@@ -101,9 +104,8 @@ fn step(definition: &mut Definition, scope: &mut Scope) -> Step<Defined> {
     } = scope.parts();
     let host = SessionHost { view, environment };
     definition.step(&mut DefinitionContext {
-        engine: database.engine(),
+        stores,
         database,
-        transaction,
         env: host.env(transaction_us, statement_us),
         view,
         changes,

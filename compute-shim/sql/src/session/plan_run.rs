@@ -12,7 +12,7 @@ use crate::parse::lock_words;
 use crate::plan::{Command, Plan, measured};
 use crate::relation_statistics::StatementCounts;
 use crate::stop::{Step, Stop};
-use hexalog_protocol::Lsn;
+use crate::stores::Snapshots;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -112,7 +112,7 @@ pub(super) struct PlanRun {
     /// Of the row, in a plan that a cursor runs.
     keys: RowKeys,
     /// Of a cursor: the snapshot that its rows are seen at.
-    snapshot: Lsn,
+    snapshots: Snapshots,
     is_cursor: bool,
     /// Its nodes are measured; whether time is taken.
     measured: Option<bool>,
@@ -141,7 +141,7 @@ impl PlanRun {
             is_exhausted: false,
             row: Row::new(),
             keys: RowKeys::new(),
-            snapshot: Lsn::ZERO,
+            snapshots: Snapshots::default(),
             is_cursor: false,
             measured: None,
             ahead: None,
@@ -215,8 +215,8 @@ impl PlanRun {
         &self.row
     }
 
-    pub(super) fn snapshot(&self) -> Lsn {
-        self.snapshot
+    pub(super) fn snapshots(&self) -> Snapshots {
+        self.snapshots
     }
 
     pub(super) fn keys(&self) -> &RowKeys {
@@ -253,8 +253,7 @@ impl PlanRun {
         self.state.counts = StatementCounts::of(&scope.database.relations);
         self.state.measures.takes_time = self.measured == Some(true);
         if self.is_cursor {
-            let (engine, transaction) = scope.engine_and_transaction();
-            self.snapshot = engine.keep_snapshot(transaction);
+            self.snapshots = scope.parts().stores.keep_snapshots();
             self.state.note_keys(self.plan.standing());
         }
         self.operator = Some(build(&self.plan.root, self.plan.levels));

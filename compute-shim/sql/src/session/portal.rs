@@ -11,7 +11,7 @@ use super::transaction::{Ended, Scope};
 use super::view::{CursorView, SessionView};
 use crate::catalog::object::Oid;
 use crate::stop::Step;
-use hexalog_protocol::Lsn;
+use crate::stores::Snapshots;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use std::collections::BTreeMap;
@@ -208,7 +208,7 @@ fn shown(name: &str, portal: &Portal) -> CursorView {
         is_locking: cursor.is_some_and(|cursor| cursor.plan().row_lock.is_some()),
         tables: cursor.map_or_else(Vec::new, |cursor| cursor.tables()),
         keys: cursor.and_then(|cursor| cursor.standing().cloned()),
-        snapshot: cursor.map_or(Lsn::ZERO, Cursor::snapshot),
+        snapshots: cursor.map_or_else(Snapshots::default, Cursor::snapshots),
     }
 }
 

@@ -161,7 +161,7 @@ impl Reindexing {
         match scope.view.find_relation(name)? {
             Relation::System(table) if !table.is_view && kind == ObjectKind::Table => Err(is_system()),
             Relation::Table(table) if kind == ObjectKind::Table => {
-                scope.view.check_own(scope.view.catalog(), &table)?;
+                scope.view.check_own(scope.view.catalog(), table.schema)?;
                 let parts = parts_of_table(scope, &table);
                 let has_good = table.indexes.iter().any(|index| index.state == IndexState::Valid);
                 if parts.is_empty() && !has_good {
@@ -178,7 +178,7 @@ impl Reindexing {
                 Err(not_a("table or materialized view", relation.name()))
             }
             Relation::Index(table, at) => {
-                scope.view.check_own(scope.view.catalog(), &table)?;
+                scope.view.check_own(scope.view.catalog(), table.schema)?;
                 let index = &table.indexes[at];
                 Ok(match index.is_clustered() {
                     true => Vec::new(),

@@ -1,9 +1,9 @@
 //! Savepoints of a transaction block: SAVEPOINT, RELEASE, ROLLBACK TO, and what a failed statement goes back to.
 //!
 //! Owns [`Savepoints`], the stack of them, and the way back. A savepoint is a place in the engine's transaction (undo
-//! and locks) together with what the session keeps apart from it: definitions, settings, modes. Sequences, prepared
-//! statements and time stamps know no savepoints, as in PostgreSQL. A statement that fails goes back to the newest one
-//! at once, so that its locks fall; the block then takes nothing but its end and ROLLBACK TO.
+//! and locks) and in that of temporary tables, together with what the session keeps apart from them: definitions, settings,
+//! modes. Sequences, prepared statements and time stamps know no savepoints, as in PostgreSQL. A statement that fails goes
+//! back to the newest one at once, so that its locks fall; the block then takes nothing but its end and ROLLBACK TO.
 
 use super::settings::SettingsMark;
 use super::transaction::{Scope, Status};
@@ -12,6 +12,7 @@ use crate::catalog::object::Oid;
 use crate::execute::DeferredMark;
 use crate::relation_statistics::TableChanged;
 use crate::stop::Step;
+use crate::stores::TemporarySavepoint;
 use hexalog_engine::Savepoint;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
@@ -25,6 +26,7 @@ struct Mark {
     /// Portals that were opened since bear this number or a higher one.
     serial: u64,
     engine: Savepoint,
+    temporary: TemporarySavepoint,
     /// The transaction's own definitions, and how often it had defined anything.
     changes: Option<Changes>,
     definitions: u64,
@@ -85,6 +87,7 @@ impl Scope {
         }
         let (engine, transaction) = self.engine_and_transaction();
         let engine = engine.savepoint(transaction);
+        let temporary = self.temporary.savepoint();
         let changes = self.own_changes().cloned();
         let (definitions, settings, read_only) =
             (self.definitions(), self.view.settings.mark(), self.is_read_only());
@@ -97,6 +100,7 @@ impl Scope {
             name,
             serial,
             engine,
+            temporary,
             changes,
             definitions,
             settings,
@@ -138,6 +142,7 @@ impl Scope {
         let mark = self.savepoints.stack.last_mut().expect("there is a savepoint to go back to");
         let transaction = self.transaction.as_mut().expect("begun before its savepoints");
         self.database.engine().rollback_to(transaction, &mut mark.engine)?;
+        self.temporary.roll_back_to(&mut mark.temporary)?;
         let mark = self.savepoints.stack.last().expect("as above");
         let (serial, read_only) = (mark.serial, mark.read_only);
         self.view.settings.roll_back_to(&mark.settings);

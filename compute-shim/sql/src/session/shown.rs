@@ -80,6 +80,7 @@ impl Scope {
         BlocksUsed {
             hit: self.used.hit + pages.hit,
             read: self.used.read + pages.read,
+            local: self.temporary.pages_used(),
             temporary_read,
             temporary_written,
         }

@@ -18,6 +18,7 @@ use crate::environment::{CancelReason, Environment};
 use crate::execute::Effects;
 use crate::parse::tree::{Delete, Name, ObjectKind, OnCommit, Statement};
 use crate::stop::{Step, Stop};
+use crate::stores::{Stores, Temporary};
 use hexalog_engine::{Isolation, Transaction};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
@@ -55,6 +56,34 @@ impl Scope {
             self.view.set_temporary_number(number);
         }
         self.view.temporary_schema().is_some()
+    }
+
+    /// Makes the store for what is to lie in that schema, if it is not there. Comes behind a statement's beginning.
+    pub(super) fn open_temporary_store(&mut self) -> Step<()> {
+        if self.temporary.is_open() {
+            return Ok(());
+        }
+        let number = self.view.temporary_number().expect("taken ahead of what is to be made");
+        let frames = self.view.settings.temp_buffers();
+        self.temporary.open(number, frames, &*self.database.options().spill)?;
+        self.view.settings.use_temp_buffers(true);
+        self.has_made_store = true;
+        let isolation = self.engine_and_transaction().1.isolation();
+        self.temporary.begin_statement(isolation)
+    }
+
+    /// The store goes with the last that lies in it.
+    pub(super) fn close_unused_temporary_store(&mut self) {
+        if !self.temporary.is_open() {
+            return;
+        }
+        let (catalog, schema) = (self.view.catalog(), self.view.temporary_schema());
+        let is_in_use = catalog.tables().any(|table| Some(table.schema) == schema)
+            || catalog.sequences().any(|sequence| Some(sequence.schema) == schema);
+        if !is_in_use {
+            self.temporary.close();
+            self.view.settings.use_temp_buffers(false);
+        }
     }
 
     /// The statement that drops all temporary objects of the session, if there are any.
@@ -101,7 +130,7 @@ impl Scope {
     fn begin_tidying(&mut self) -> Result<Tidying> {
         self.refresh();
         // A table whose rows are deleted by every commit has none unless this transaction has written.
-        let has_written = self.transaction.as_deref().is_some_and(Transaction::has_written);
+        let has_written = self.temporary.has_written();
         let catalog = self.view.catalog();
         let is_due = |(oid, action): &(Oid, OnCommit)| {
             catalog.table(*oid).is_some() && (has_written || *action == OnCommit::Drop)
@@ -118,6 +147,8 @@ impl Scope {
             None => {
                 self.abort()?;
                 self.unlock_all_advisory();
+                // What lies there is not dropped one by one: no disk is waited for.
+                self.temporary.close();
                 self.refresh();
                 let Some(drop) = self.temporary_drop() else {
                     self.give_number_back();
@@ -272,9 +303,13 @@ impl Emptying {
         if self.dropped.is_none() {
             let host = SessionHost { view: &self.view, environment: &Nobody };
             let defined = self.definition.step(&mut DefinitionContext {
-                engine: database.engine(),
+                stores: Stores {
+                    engine: database.engine(),
+                    transaction: &mut self.transaction,
+                    // Their rows have ended with those who made them.
+                    temporary: &mut Temporary::default(),
+                },
                 database,
-                transaction: &mut self.transaction,
                 env: host.env(0, 0),
                 view: &self.view,
                 changes: &Changes::new(),

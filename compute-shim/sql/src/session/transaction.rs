@@ -29,6 +29,7 @@ use crate::relation_statistics::Upkeep;
 use crate::sessions::SessionActivity;
 use crate::statement_statistics::BlocksUsed;
 use crate::stop::{Step, Stop};
+use crate::stores::Temporary;
 use hexalog_engine::{Engine, Isolation, Need, RelationLockMode, Transaction};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::error::Result;
@@ -86,6 +87,10 @@ pub(super) struct Scope {
     modes: Modes,
     /// Boxed, as what else a session has only while it works: most sessions are idle.
     pub(super) transaction: Option<Box<Transaction>>,
+    /// What is in temporary tables.
+    pub(super) temporary: Temporary,
+    /// That was made in this transaction, maybe in vain.
+    pub(super) has_made_store: bool,
     pub(super) savepoints: Savepoints,
     /// The transaction's own definitions.
     overlay: Option<Overlay>,
@@ -160,6 +165,8 @@ impl Scope {
             status: Status::Idle,
             modes,
             transaction: None,
+            temporary: Temporary::default(),
+            has_made_store: false,
             savepoints: Savepoints::default(),
             overlay: None,
             definitions: 0,
@@ -485,17 +492,18 @@ impl Scope {
         }
         let is_first = !std::mem::replace(&mut self.has_queried, true);
         let returns_to_writing = self.savepoints.returns_to_writing();
-        let (engine, transaction) = self.engine_and_transaction();
+        let mut stores = self.parts().stores;
         if is_first {
-            transaction.set_returns_to_writing(returns_to_writing);
+            stores.transaction.set_returns_to_writing(returns_to_writing);
         }
-        Ok(engine.begin_statement(transaction)?)
+        stores.begin_statement()
     }
 
     /// The statement is over.
     pub(super) fn end_statement(&mut self) -> Result<()> {
         if let Some(transaction) = &mut self.transaction {
             self.database.engine().end_statement(transaction);
+            self.temporary.end_statement();
         }
         for (name, value, local) in std::mem::take(&mut self.effects.settings) {
             self.view.settings.set(&name, Some(&value), local)?;
@@ -503,8 +511,7 @@ impl Scope {
         Ok(())
     }
 
-    /// Runs something that executes: a step of an operator, an expression. What may write in a read-only transaction has
-    /// been found fit for it.
+    /// Runs something that executes: a step of an operator, an expression.
     pub(super) fn with_execution<R>(
         &mut self,
         plan: &Plan,
@@ -513,39 +520,13 @@ impl Scope {
         may_fuse: bool,
         run: impl FnOnce(&mut Context<'_>) -> R,
     ) -> R {
-        if !self.modes.read_only || !plan.writes_temporary_alone(self.view.catalog()) {
-            return self.executed(plan, parameters, state, may_fuse, run);
-        }
-        self.engine_and_transaction().1.set_read_only(false);
-        let result = self.executed(plan, parameters, state, may_fuse, run);
-        self.engine_and_transaction().1.set_read_only(true);
-        result
-    }
-
-    fn executed<R>(
-        &mut self,
-        plan: &Plan,
-        parameters: &[Datum],
-        state: &mut State,
-        may_fuse: bool,
-        run: impl FnOnce(&mut Context<'_>) -> R,
-    ) -> R {
         let Parts {
-            database,
-            transaction,
-            view,
-            environment,
-            effects,
-            notices,
-            transaction_us,
-            statement_us,
-            ..
+            database, stores, view, environment, effects, notices, transaction_us, statement_us, ..
         } = self.parts();
         let host = SessionHost { view, environment };
         let result = run(&mut Context {
-            engine: database.engine(),
+            stores,
             database,
-            transaction,
             env: host.env(transaction_us, statement_us),
             view,
             environment,
@@ -559,11 +540,12 @@ impl Scope {
         result
     }
 
-    /// Whether the statement may commit with its last write: nothing else hangs on this transaction's commit.
+    /// Whether the statement may commit with its last write: nothing else hangs on this transaction's commit, such as what
+    /// becomes of temporary tables.
     pub(super) fn may_fuse(&self) -> bool {
         self.status == Status::Started
             && self.overlay.is_none()
-            && self.effects.on_commit.is_empty()
+            && !self.temporary.is_open()
             && self.transaction.as_ref().is_none_or(|transaction| !transaction.has_written())
     }
 
@@ -623,7 +605,7 @@ impl Scope {
         let (plan, state) = settlement.parts();
         // What is owed was written with leave.
         self.engine_and_transaction().1.set_read_only(false);
-        let result = self.executed(plan, &[], state, false, settle_references);
+        let result = self.with_execution(plan, &[], state, false, settle_references);
         let is_read_only = self.modes.read_only;
         self.engine_and_transaction().1.set_read_only(is_read_only);
         if let Err(Stop::Need(_)) = result {
@@ -646,6 +628,7 @@ impl Scope {
         }
         assert!(self.status != Status::Failed, "a failed block is rolled back");
         if let Some(transaction) = &mut self.transaction {
+            self.temporary.prepare_to_commit()?;
             let overlay = self.overlay.as_ref().filter(|overlay| overlay.is_of_others());
             let lsn = match overlay {
                 Some(overlay) => {
@@ -654,6 +637,7 @@ impl Scope {
                 None => self.database.engine().commit(transaction)?,
             };
             self.told_lsn = self.told_lsn.max(lsn);
+            self.temporary.commit();
         }
         self.view.settings.commit();
         self.end(Ended::Committed);
@@ -665,6 +649,7 @@ impl Scope {
         if let Some(transaction) = &mut self.transaction {
             self.told_lsn = self.told_lsn.max(transaction.dep_lsn());
             self.database.engine().abort(transaction)?;
+            self.temporary.abort();
         }
         self.view.settings.abort();
         self.end(Ended::RolledBack);
@@ -728,8 +713,14 @@ impl Scope {
         self.fence = None;
         self.savepoints.clear();
         self.definitions = 0;
-        if self.overlay.take().is_some() {
+        // Only one that has changed nothing is still there.
+        self.temporary.abort();
+        let has_defined = self.overlay.take().is_some();
+        if has_defined {
             self.see_published();
+        }
+        if std::mem::take(&mut self.has_made_store) || has_defined {
+            self.close_unused_temporary_store();
         }
         let catalog = self.view.catalog();
         self.effects.on_commit.retain(|(table, _)| catalog.table(*table).is_some());

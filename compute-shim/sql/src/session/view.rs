@@ -13,6 +13,7 @@ use crate::catalog::{Catalog, Relation, registry};
 use crate::environment::{CancelReason, Environment};
 use crate::execute::{RowKeys, RowPlace, TemporaryUsage};
 use crate::parse::tree::Name;
+use crate::stores::Snapshots;
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::datetime::{IntervalStyle, TimeZone, Timestamptz};
 use hexalog_sql_types::error::Result;
@@ -75,7 +76,7 @@ pub(crate) struct CursorView {
     /// Their keys; `None` if it is on no row.
     pub keys: Option<RowKeys>,
     /// What it reads the tables at.
-    pub snapshot: Lsn,
+    pub snapshots: Snapshots,
 }
 
 impl SessionView {
@@ -193,9 +194,9 @@ impl SessionView {
         catalog.is_temporary(schema) && Some(schema) != self.temporary_schema
     }
 
-    /// 0A000 for rows of another session's temporary table, as PostgreSQL has it.
-    pub(crate) fn check_own(&self, catalog: &Catalog, table: &Table) -> Result<()> {
-        if !self.is_of_other_session(catalog, table.schema) {
+    /// 0A000 for rows of another session's temporary table or sequence, which is in this schema, as PostgreSQL has it.
+    pub(crate) fn check_own(&self, catalog: &Catalog, schema: Oid) -> Result<()> {
+        if !self.is_of_other_session(catalog, schema) {
             return Ok(());
         }
         let message = "cannot access temporary tables of other sessions";
@@ -249,7 +250,10 @@ impl SessionView {
             }
         }
         let Some(keys) = &cursor.keys else { return state("is not positioned on a row".to_owned()) };
-        Ok(keys.iter().find(|place| place.table == table.oid).map(|place| (place, cursor.snapshot)))
+        Ok(keys
+            .iter()
+            .find(|place| place.table == table.oid)
+            .map(|place| (place, cursor.snapshots.of(table.tree))))
     }
 
     /// The relation that a written name means; 42P01, or 3F000 for a schema that is not there.

@@ -39,8 +39,8 @@ fn row((key, entry): &(StatementKey, Entry), shows_text: bool) -> Row {
     row.push(int8(entry.rows));
     // Pages are dirtied, and written, by storage alone.
     row.extend([used.hit, used.read, 0, 0].map(int8));
-    // Temporary tables lie where all tables lie.
-    row.extend([0; 4].map(int8));
+    // What leaves memory for a file is not counted by statement.
+    row.extend([used.local.hit, used.local.read, 0, 0].map(int8));
     row.extend([used.temporary_read, used.temporary_written].map(|bytes| int8(bytes.div_ceil(BLOCK_BYTES))));
     // `track_io_timing` is off.
     row.extend([0.0; 4].map(Datum::Float8));

@@ -14,7 +14,7 @@ use super::tuples::{Refused, Tuples};
 use crate::answer::{CommandTag, CopyInFormat};
 use crate::catalog::object::{Object, ObjectClass, Table};
 use crate::execute::{
-    Context, FirstTaken, Inserted, Row, RowWriter, State, check_not_null, check_violation, compute_generated,
+    FirstTaken, Inserted, Row, RowWriter, State, check_not_null, check_violation, compute_generated,
     duplicate_key, settle_references,
 };
 use crate::expression::evaluate;
@@ -417,7 +417,7 @@ impl CopyIn {
                         self.phase = Phase::Write;
                     }
                     Phase::Write => {
-                        let Context { engine, transaction, .. } = context;
+                        let (engine, transaction) = context.stores.of(target.table.tree);
                         let written =
                             self.writer.insert(engine, transaction, &target.table, &self.row, false)?;
                         let Inserted::Conflict(index) = written else {

@@ -294,7 +294,7 @@ pub(super) fn copy_table(scope: &Scope, name: &Name, direction: &str) -> Result<
     };
     match scope.view.find_relation(name)? {
         Relation::Table(table) => {
-            scope.view.check_own(scope.view.catalog(), &table)?;
+            scope.view.check_own(scope.view.catalog(), table.schema)?;
             Ok(table)
         }
         Relation::Sequence(_) => Err(wrong("sequence")),

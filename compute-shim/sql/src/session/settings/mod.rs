@@ -98,6 +98,8 @@ pub(crate) struct Settings {
     work_mem_bytes: usize,
     hash_mem_multiplier: f64,
     temp_file_limit_kb: Option<u64>,
+    /// What `temp_buffers` has to stay, for there are temporary tables.
+    temp_buffers_in_use: Option<u32>,
     tracked: Tracked,
     tracks_activities: bool,
     application_name: Arc<str>,
@@ -232,6 +234,7 @@ impl Settings {
             work_mem_bytes: 0,
             hash_mem_multiplier: 1.0,
             temp_file_limit_kb: None,
+            temp_buffers_in_use: None,
             tracked: Tracked::default(),
             tracks_activities: true,
             application_name: "".into(),
@@ -288,6 +291,7 @@ impl Settings {
             }
             None => (self.changeable(name)?, None),
         };
+        self.check_temp_buffers(&name, value.as_deref())?;
         let before = self.current.get(&name).cloned();
         let undo = self.undo.entry(name.clone()).or_insert(Undo { before, kept: None });
         if !local {
@@ -606,6 +610,29 @@ impl Settings {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "both are positive")]
         let bytes = bytes as usize;
         bytes
+    }
+
+    /// 22023, as in PostgreSQL.
+    fn check_temp_buffers(&self, name: &str, value: Option<&str>) -> Result<()> {
+        let Some(in_use) = self.temp_buffers_in_use.filter(|_| name == "temp_buffers") else { return Ok(()) };
+        let reset = self.reset.get(name).map_or(boot(name), String::as_str);
+        let value = value.unwrap_or(reset);
+        if value == in_use.to_string() {
+            return Ok(());
+        }
+        let message = format!("invalid value for parameter \"temp_buffers\": {value}");
+        let detail = "\"temp_buffers\" cannot be changed after any temporary tables have been accessed in the session.";
+        Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message).with_detail(detail))
+    }
+
+    /// The session has temporary tables from now on, or none any more.
+    pub(crate) fn use_temp_buffers(&mut self, in_use: bool) {
+        self.temp_buffers_in_use = in_use.then(|| self.temp_buffers());
+    }
+
+    /// Pages of temporary tables that are kept in memory.
+    pub(crate) fn temp_buffers(&self) -> u32 {
+        self.get("temp_buffers").parse().expect("checked before it was kept")
     }
 
     /// What all temporary files of the session may come to; `None`: as much as there is.

@@ -11,6 +11,7 @@ use crate::database::Database;
 use crate::environment::Environment;
 use crate::execute::Effects;
 use crate::session::view::SessionView;
+use crate::stores::Stores;
 use hexalog_engine::{Engine, Transaction};
 use hexalog_sql_types::SqlError;
 
@@ -39,8 +40,8 @@ impl Scope {
         self.engine_and_transaction();
         let transaction = self.transaction.as_mut().expect("begun above");
         Parts {
+            stores: Stores { engine: self.database.engine(), transaction, temporary: &mut self.temporary },
             database: &self.database,
-            transaction,
             view: &self.view,
             changes: self.overlay.as_ref().map_or(&self.no_changes, Overlay::changes),
             environment: &*self.environment,
@@ -55,7 +56,7 @@ impl Scope {
 /// See [`Scope::parts`].
 pub(in crate::session) struct Parts<'a> {
     pub database: &'a Database,
-    pub transaction: &'a mut Transaction,
+    pub stores: Stores<'a>,
     pub view: &'a SessionView,
     /// The transaction's definitions.
     pub changes: &'a Changes,
