@@ -5,8 +5,8 @@
 
 use super::keyword::is_reserved;
 use super::tree::{
-    DiscardTarget, IsolationLevel, ObjectKind, PreparedCommand, SavepointCommand, SettingValue, Statement,
-    TransactionCommand, TransactionModes,
+    DiscardTarget, IsolationLevel, Name, ObjectKind, PreparedCommand, SavepointCommand, SettingValue,
+    Statement, TransactionCommand, TransactionModes,
 };
 use super::{Reader, refuse};
 use hexalog_engine::RelationLockMode;
@@ -283,7 +283,17 @@ pub(super) fn setting_of(reader: &mut Reader<'_>) -> Result<(String, SettingValu
         };
         return Ok(("client_encoding".to_owned(), value));
     }
-    Ok((reader.name()?.to_string(), assigned(reader)?))
+    Ok((setting_parts(reader)?, assigned(reader)?))
+}
+
+/// A setting's own name: unlike a table's, its later parts are no reserved words either (`var_name` of PostgreSQL's grammar).
+fn setting_parts(reader: &mut Reader<'_>) -> Result<String> {
+    let position = reader.position();
+    let mut parts = vec![reader.identifier()?];
+    while reader.eat_token(&Token::Period) {
+        parts.push(reader.identifier()?);
+    }
+    Ok(Name { parts, position }.to_string())
 }
 
 /// `TO value` or `= value`.
@@ -361,7 +371,7 @@ pub(super) fn setting_name(reader: &mut Reader<'_>) -> Result<String> {
     if reader.eat(&["all"]) {
         return Ok("all".to_owned());
     }
-    Ok(reader.name()?.to_string())
+    setting_parts(reader)
 }
 
 fn reset(reader: &mut Reader<'_>) -> Result<Statement> {

@@ -253,6 +253,9 @@ fn errors_say_where() {
         ("ALTER TABLE t ADD COLUMN a int, RENAME TO u", "42601 syntax error at or near \"RENAME\" @33"),
         ("DROP TABLE", "42601 syntax error at end of input"),
         ("DROP TABLE t CASCADE RESTRICT", "42601 syntax error at or near \"RESTRICT\" @22"),
+        // A table may have such a part in its name, a setting not.
+        ("SET a.null = 1", "42601 syntax error at or near \"null\" @7"),
+        ("SHOW a.b.select", "42601 syntax error at or near \"select\" @10"),
         ("BEGIN foo", "42601 syntax error at or near \"foo\" @7"),
         ("SELECT 1 SELECT 2", "42601 syntax error at or near \"SELECT\" @10"),
         ("SELECT 'a", "42601 unterminated quoted string at or near \"'a\" @8"),
