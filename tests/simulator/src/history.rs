@@ -6,6 +6,7 @@
 
 use crate::compute::manager::Doubt;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Names a transaction of the history.
 pub type TxnId = usize;
@@ -15,6 +16,30 @@ pub type ListKey = u32;
 
 /// One element of a list, appended once in the whole run.
 pub type Element = u64;
+
+/// A register of the register workload; rows come and are written over.
+pub type RegisterKey = u32;
+
+/// What is written to a register: unlike any other, and any element; 0 is what stands in one without a row.
+pub type RegisterValue = Element;
+
+/// What has versions whose order is known.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Place {
+    /// Each element makes one.
+    List(ListKey),
+    /// Each value is one.
+    Register(RegisterKey),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::List(key) => write!(f, "list {key}"),
+            Place::Register(key) => write!(f, "register {key}"),
+        }
+    }
+}
 
 /// A version of a document.
 pub type DocumentVersion = u64;
@@ -50,6 +75,9 @@ pub enum Outcome {
     Unknown,
 }
 
+/// Registers lie in so many shelves, by which they are found through an index that is not unique.
+pub const SHELVES: RegisterKey = 3;
+
 /// One row of the table with a unique index.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct TaggedRow {
@@ -77,6 +105,26 @@ pub enum Op {
         to: ListKey,
         /// The rows told.
         lists: BTreeMap<ListKey, Vec<Element>>,
+    },
+    /// Writes over a register.
+    WriteRegister {
+        /// Which one.
+        key: RegisterKey,
+        /// What, unlike any other.
+        value: RegisterValue,
+        /// What stood there before, once told.
+        replaced: Option<RegisterValue>,
+    },
+    /// Reads all registers with `from <= key < to` that lie in the shelf, if one is given: one without a row holds 0.
+    ReadRegisters {
+        /// First key.
+        from: RegisterKey,
+        /// Key behind the last.
+        to: RegisterKey,
+        /// The remainder of the keys by [`SHELVES`].
+        shelf: Option<RegisterKey>,
+        /// What the rows hold, and what that has replaced.
+        found: BTreeMap<RegisterKey, (RegisterValue, RegisterValue)>,
     },
     /// Reads the sum of all accounts.
     Sum {
@@ -163,7 +211,7 @@ pub struct Txn {
 }
 
 /// All transactions, by [`TxnId`].
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct History {
     /// In the order of their begin.
     pub txns: Vec<Txn>,
@@ -193,9 +241,29 @@ impl History {
         (txn.outcome, txn.ended_us) = (outcome, now_us);
     }
 
+    /// The same, with all that had one snapshot labelled SERIALIZABLE: what snapshots alone allow is wrong then.
+    pub fn as_serializable(mut self) -> History {
+        let has_snapshot = |txn: &&mut Txn| txn.level.has_one_snapshot();
+        self.txns.iter_mut().filter(has_snapshot).for_each(|txn| txn.level = Level::Serializable);
+        self
+    }
+
     /// How many ended so.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.txns.iter().filter(|txn| txn.outcome == outcome).count()
+    }
+}
+
+impl Op {
+    /// Whether it reads a place.
+    pub fn reads(&self, place: Place) -> bool {
+        match (self, place) {
+            (Op::ReadLists { from, to, .. }, Place::List(key)) => (*from..*to).contains(&key),
+            (Op::ReadRegisters { from, to, shelf, .. }, Place::Register(key)) => {
+                (*from..*to).contains(&key) && shelf.is_none_or(|shelf| key % SHELVES == shelf)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -211,25 +279,26 @@ impl Txn {
         self.ops[..end].iter().zip(is_taken_back)
     }
 
-    /// What it appended and did not take back, in order.
-    pub fn appends(&self) -> impl Iterator<Item = (ListKey, Element)> + '_ {
-        self.appends_before(self.ops.len(), false)
+    /// What it wrote to lists and registers and did not take back, in order.
+    pub fn writes(&self) -> impl Iterator<Item = (Place, Element)> + '_ {
+        self.writes_before(self.ops.len(), false)
     }
 
-    /// What it appended and took back.
-    pub fn appends_taken_back(&self) -> impl Iterator<Item = (ListKey, Element)> + '_ {
-        self.appends_before(self.ops.len(), true)
+    /// What it wrote to them and took back.
+    pub fn writes_taken_back(&self) -> impl Iterator<Item = (Place, Element)> + '_ {
+        self.writes_before(self.ops.len(), true)
     }
 
-    /// Those of its appends before an operation that it had not taken back then, or those that it had.
-    pub fn appends_before(
+    /// Those of its writes before an operation that it had not taken back then, or those that it had.
+    pub fn writes_before(
         &self,
         end: usize,
         are_taken_back: bool,
-    ) -> impl Iterator<Item = (ListKey, Element)> + '_ {
+    ) -> impl Iterator<Item = (Place, Element)> + '_ {
         self.ops_before(end).filter(move |(_, is_taken_back)| *is_taken_back == are_taken_back).filter_map(
             |(op, _)| match op {
-                Op::Append { key, element } => Some((*key, *element)),
+                Op::Append { key, element } => Some((Place::List(*key), *element)),
+                Op::WriteRegister { key, value, .. } => Some((Place::Register(*key), *value)),
                 _ => None,
             },
         )

@@ -19,6 +19,8 @@ const USAGE: &str =
   --kept         every seed that failed once, under the plan that it failed under
   --plan LINE    one plan, as a failure prints it
   --history FILE none: checks what real clients have recorded (`tests/torture`)
+  --as-serializable
+                 holds what they ran at REPEATABLE READ to SERIALIZABLE: write skew is a violation then
 options
   --profile P    volume, sql or bulk (default: the seed draws it)
   --with WORDS   these words of a plan in every plan, whatever its seed drew: 'pages=1 rot_us=20000'
@@ -40,6 +42,7 @@ struct Options {
     is_traced: bool,
     is_drawn_only: bool,
     history: Option<String>,
+    is_as_serializable: bool,
     is_minimised: bool,
     svg: Option<String>,
 }
@@ -59,6 +62,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
             "--with" => options.with = value()?,
             "--trace" => options.is_traced = true,
             "--history" => options.history = Some(value()?),
+            "--as-serializable" => options.is_as_serializable = true,
             "--draw" => options.is_drawn_only = true,
             "--minimise" => options.is_minimised = true,
             "--svg" => options.svg = Some(value()?),
@@ -95,6 +99,7 @@ struct Totals {
     events: u64,
     virtual_us: u64,
     committed: u64,
+    write_skews: u64,
 }
 
 /// Says what failed, why and how to see it again.
@@ -123,7 +128,7 @@ fn look_closer(options: &Options, plan: &Plan) {
     }
 }
 
-fn check_recorded(file: &str) -> ExitCode {
+fn check_recorded(file: &str, is_as_serializable: bool) -> ExitCode {
     let text = std::fs::read_to_string(file).map_err(|error| error.to_string());
     let history = match text.and_then(|text| recorded::parse(&text)) {
         Ok(history) => history,
@@ -132,6 +137,7 @@ fn check_recorded(file: &str) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let history = if is_as_serializable { history.as_serializable() } else { history };
     let committed = history.count(Outcome::Ok);
     match recorded::check(&history) {
         Ok(()) => {
@@ -152,7 +158,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     if let Some(file) = &options.history {
-        return check_recorded(file);
+        return check_recorded(file, options.is_as_serializable);
     }
     let started = Instant::now();
     let is_over = || options.minutes.is_some_and(|minutes| started.elapsed().as_secs() >= minutes * 60);
@@ -172,6 +178,7 @@ fn main() -> ExitCode {
                 totals.events += outcome.events;
                 totals.virtual_us += outcome.virtual_us;
                 totals.committed += outcome.committed;
+                totals.write_skews += u64::from(outcome.has_write_skew);
                 println!("seed {}: {outcome}", plan.seed);
             }
             Err(failure) => {
@@ -185,13 +192,15 @@ fn main() -> ExitCode {
     }
     let seconds = started.elapsed().as_secs_f64();
     println!(
-        "{} runs, {} failed; {:.1} s, {:.1} virtual hours an hour, {:.0} events/s, {} transactions committed",
+        "{} runs, {} failed; {:.1} s, {:.1} virtual hours an hour, {:.0} events/s, {} transactions committed; \
+         write skew at REPEATABLE READ in {} runs",
         totals.runs,
         totals.failed,
         seconds,
         totals.virtual_us as f64 / 1e6 / seconds,
         totals.events as f64 / seconds,
-        totals.committed
+        totals.committed,
+        totals.write_skews
     );
     if totals.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -6,7 +6,7 @@
 
 use crate::compute::ComputeSizes;
 use crate::random::Random;
-use crate::workload::Mix;
+use crate::workload::{Levels, Mix};
 use crate::world::cluster::Cluster;
 use crate::world::rot::{ROT_KINDS, ROT_KINDS_OF_OLD};
 use hexalog_engine::{MTR_BYTES_MAX, MTR_RECORDS_MAX};
@@ -193,6 +193,8 @@ pub struct Plan {
     pub compute: ComputeSizes,
     /// What clients do.
     pub mix: Mix,
+    /// What they read at.
+    pub levels: Levels,
     /// The load.
     pub bulk: BulkSizes,
 }
@@ -237,6 +239,7 @@ impl Plan {
             only_faults: None,
             compute: Plan::draw_compute(&mut random),
             mix: Mix::draw(&mut random),
+            levels: Levels::ALL,
             bulk: Plan::draw_bulk(&mut Random::new(seed ^ 0xb01c), 1 << 20),
         };
         if is_sql {
@@ -424,12 +427,19 @@ impl Plan {
             "compute" => self.set_compute(&value.split(',').map(&number).collect::<Vec<u64>>()),
             "mix" => {
                 let values: Vec<u64> = value.split(',').map(&number).collect();
-                // Plans of before there were the last two have five.
+                // Plans of before there were the last three have five, or seven.
                 let [lists, bank, tags, sequence, scratch, ref rest @ ..] = values[..] else {
                     panic!("five weights or more: {value}");
                 };
-                let [documents, families] = [0, 1].map(|at| rest.get(at).copied().unwrap_or(0));
-                self.mix = Mix { lists, bank, tags, sequence, scratch, documents, families };
+                let [documents, families, registers] = [0, 1, 2].map(|at| rest.get(at).copied().unwrap_or(0));
+                self.mix = Mix { lists, bank, tags, sequence, scratch, documents, families, registers };
+            }
+            "levels" => {
+                let values: Vec<u64> = value.split(',').map(&number).collect();
+                let [read_committed, repeatable_read, serializable] = values[..] else {
+                    panic!("three weights: {value}");
+                };
+                self.levels = Levels { read_committed, repeatable_read, serializable };
             }
             "bulk" => {
                 let values: Vec<u64> = value.split(',').map(&number).collect();
@@ -530,12 +540,14 @@ impl fmt::Display for Plan {
         if self.profile == Profile::Sql {
             let ComputeSizes { frames, undo_streams, sessions, rows_per_yield, slice, .. } = self.compute;
             let ComputeSizes { stale_read_max_us, waits_per_loss, .. } = self.compute;
-            let Mix { lists, bank, tags, sequence, scratch, documents, families } = self.mix;
+            let Mix { lists, bank, tags, sequence, scratch, documents, families, registers } = self.mix;
+            let Levels { read_committed, repeatable_read, serializable } = self.levels;
             write!(
                 f,
                 " compute={frames},{undo_streams},{sessions},{rows_per_yield},{slice},{stale_read_max_us},\
                  {waits_per_loss} \
-                 mix={lists},{bank},{tags},{sequence},{scratch},{documents},{families}"
+                 mix={lists},{bank},{tags},{sequence},{scratch},{documents},{families},{registers} \
+                 levels={read_committed},{repeatable_read},{serializable}"
             )?;
         }
         if self.profile == Profile::Bulk {

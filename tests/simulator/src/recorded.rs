@@ -1,12 +1,14 @@
-//! Histories of list appends that real clients have recorded: read from a file, for the checkers that simulated ones go through.
+//! Histories of lists and registers that real clients have recorded: read from a file, for the checkers that simulated ones go through.
 //!
 //! Owns the format, which `tests/torture` writes: a line for each transaction, in the order of their begins, and one for each of its
 //! operations behind it.
 //!
 //! ```text
-//! transaction CLIENT rc|rr ok|no|maybe BEGAN_US ENDED_US
+//! transaction CLIENT rc|rr|ser ok|no|maybe BEGAN_US ENDED_US
 //! append LIST ELEMENT
 //! read LIST ELEMENT,ELEMENT,…      (or -: the list is empty)
+//! write REGISTER VALUE REPLACED    (or -: nobody was told what it replaced)
+//! look FROM TO SHELF REGISTER:VALUE:REPLACED,…     (SHELF or -: of all shelves; or -: none has a row)
 //! ```
 
 use crate::checkers::{Violation, find_violation};
@@ -56,6 +58,21 @@ fn parse_line(history: &mut History, words: &[&str]) -> Option<()> {
             }
             history.txns.last_mut()?.ops.push(Op::ReadLists { from, to: from + 1, lists });
         }
+        ["write", key, value, replaced] => {
+            let replaced = if replaced == "-" { None } else { Some(replaced.parse().ok()?) };
+            let op = Op::WriteRegister { key: key.parse().ok()?, value: value.parse().ok()?, replaced };
+            history.txns.last_mut()?.ops.push(op);
+        }
+        ["look", from, to, shelf, rows] => {
+            let shelf = if shelf == "-" { None } else { Some(shelf.parse().ok()?) };
+            let mut found = BTreeMap::new();
+            for row in rows.split(',').filter(|row| *row != "-") {
+                let [key, value, replaced] = row.split(':').collect::<Vec<_>>()[..] else { return None };
+                found.insert(key.parse().ok()?, (value.parse().ok()?, replaced.parse().ok()?));
+            }
+            let op = Op::ReadRegisters { from: from.parse().ok()?, to: to.parse().ok()?, shelf, found };
+            history.txns.last_mut()?.ops.push(op);
+        }
         _ => return None,
     }
     Some(())
@@ -80,8 +97,14 @@ read 3 7
 transaction 2 rc maybe 15 30
 read 3 -
 append 3 8
+write 5 9 0
+write 5 10 9
+transaction 7 ser ok 35 37
+look 0 9 2 5:10:9
+look 0 9 1 -
 transaction 9 rr ok 40 50
 read 3 7,8
+look 0 9 - 5:10:9
 ";
 
     #[test]
@@ -92,7 +115,10 @@ read 3 7,8
             ("read 3 7,8", "read 3 8", "durability"),
             ("read 3 7,8", "read 3 -", "durability"),
             ("2 rc maybe", "2 rc no", "isolation"),
-            ("transaction 9 rr ok 40 50\nread 3 7,8", "transaction 9 rr ok 40 50\nread 3 7,8,9", "lists"),
+            ("read 3 7,8", "read 3 7,8,9", "versions"),
+            ("look 0 9 - 5:10:9", "look 0 9 - -", "isolation"),
+            ("look 0 9 1 -", "look 0 9 1 5:10:9", "registers"),
+            ("write 5 9 0", "write 5 9 -", "registers"),
             // A lost update.
             ("2 rc maybe", "2 rr maybe", "isolation"),
         ] {
@@ -104,7 +130,9 @@ read 3 7,8
 
     #[test]
     fn what_is_no_history_is_named() {
-        for line in ["append 1 2", "transaction 1 xx ok 1 2", "read 1", "transaction 1 rr ok 1"] {
+        for line in
+            ["append 1 2", "transaction 1 xx ok 1 2", "read 1", "transaction 1 rr ok 1", "look 0 9 - 5:1"]
+        {
             assert_eq!(parse(line).err(), Some(format!("line 1: {line}")));
         }
     }

@@ -101,6 +101,8 @@ pub struct Outcome {
     pub committed: u64,
     /// Transactions whose end no client was told.
     pub unknown: u64,
+    /// Transactions at REPEATABLE READ showed an order that no serial one explains, as they may.
+    pub has_write_skew: bool,
     /// Virtual time at the end.
     pub virtual_us: u64,
     /// Candidates that took a member's place.
@@ -380,7 +382,7 @@ impl World {
             below: [Below::Ample; SHARDS_MAX],
             conditions: [Conditions::default(); SHARDS_MAX],
             compute_wall_offset_us: 0,
-            workload: Workload::new(plan.mix),
+            workload: Workload::new(plan.mix, plan.levels),
             load: match plan.profile {
                 Profile::Bulk => Load::new(&plan.bulk, &mut Random::new(plan.seed ^ 0x10ad)),
                 Profile::Volume | Profile::Sql => Load::default(),
@@ -429,6 +431,7 @@ impl World {
         self.check_all_pages();
         self.check_all_members();
         checkers::check_history(&self.history, self.plan.compute.stale_read_max_us);
+        self.outcome.has_write_skew = checkers::has_write_skew(&self.history);
         self.outcome.acknowledged = self.model.acknowledged;
         self.outcome.committed = self.history.count(crate::history::Outcome::Ok) as u64;
         self.outcome.unknown = self.history.count(crate::history::Outcome::Unknown) as u64;

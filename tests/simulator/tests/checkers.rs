@@ -1,6 +1,6 @@
 //! The checkers can fail: histories written by hand, some that a database with snapshots may show, some that it may not.
 
-use simulator::checkers::find_violation;
+use simulator::checkers::{find_violation, has_write_skew};
 use simulator::history::{History, Level, Op, Outcome, TaggedRow};
 use simulator::workload::{text_of, version_of};
 use std::collections::BTreeMap;
@@ -30,6 +30,23 @@ fn range(lists: &[(u32, &[u64])]) -> Op {
     Op::ReadLists { from: 0, to: 10, lists }
 }
 
+/// A write over a register, told what it replaced.
+fn w(key: u32, value: u64, replaced: u64) -> Op {
+    Op::WriteRegister { key, value, replaced: Some(replaced) }
+}
+
+/// A read of registers 0 to 9, as (key, value, what that replaced).
+fn look(rows: &[(u32, u64, u64)]) -> Op {
+    let found = rows.iter().map(|(key, value, replaced)| (*key, (*value, *replaced))).collect();
+    Op::ReadRegisters { from: 0, to: 10, shelf: None, found }
+}
+
+/// The same of one.
+fn look_at(key: u32, found: Option<(u64, u64)>) -> Op {
+    let found = found.into_iter().map(|found| (key, found)).collect();
+    Op::ReadRegisters { from: key, to: key + 1, shelf: None, found }
+}
+
 fn tags(through_index: bool, rows: &[(u32, &str)]) -> Op {
     let rows = rows.iter().map(|(id, tag)| TaggedRow { id: *id, tag: (*tag).to_owned() }).collect();
     Op::ReadTags { from: "a".to_owned(), to: "z".to_owned(), through_index, rows }
@@ -39,14 +56,18 @@ fn check(rows: Vec<Row>) -> Result<(), String> {
     check_in(rows.into_iter().map(|row| (1, row)).collect())
 }
 
-fn check_in(rows: Vec<(u64, Row)>) -> Result<(), String> {
+fn history_of(rows: Vec<(u64, Row)>) -> History {
     let mut history = History::default();
     for (client, (run, (level, began, ended, outcome, ops))) in rows.into_iter().enumerate() {
         let id = history.begin(client, run, level, began);
         history.txns[id].ops = ops;
         history.end(id, outcome, ended);
     }
-    find_violation(&history, STALE_US).map_err(|violation| violation.to_string())
+    history
+}
+
+fn check_in(rows: Vec<(u64, Row)>) -> Result<(), String> {
+    find_violation(&history_of(rows), STALE_US).map_err(|violation| violation.to_string())
 }
 
 fn ok(level: Level, ops: Vec<Op>) -> Row {
@@ -176,6 +197,119 @@ fn what_no_order_could_show_is_rejected_among_serializable_transactions_alone() 
             ok(SER, vec![range(&[(1, &[2]), (2, &[1])])]),
         ],
     );
+}
+
+#[test]
+fn statements_at_read_committed_have_snapshots_that_follow_each_other() {
+    let both = || ok(RC, vec![a(1, 1), a(2, 2)]);
+    // Half of a transaction in one statement.
+    rejects(
+        "G-single",
+        vec![both(), ok(RC, vec![range(&[(2, &[2])])]), ok(RC, vec![range(&[(1, &[1]), (2, &[2])])])],
+    );
+    // In two it may be.
+    accepts(vec![both(), ok(RC, vec![r(1, &[]), r(2, &[2])]), ok(RC, vec![range(&[(1, &[1]), (2, &[2])])])]);
+    // What was seen once does not vanish (OTV).
+    rejects(
+        "G-single",
+        vec![both(), ok(RC, vec![r(2, &[2]), r(1, &[])]), ok(RC, vec![range(&[(1, &[1]), (2, &[2])])])],
+    );
+    // A fork of statements.
+    rejects(
+        "G-nonadjacent",
+        vec![
+            ok(RC, vec![a(1, 1)]),
+            ok(RC, vec![a(2, 2)]),
+            ok(RC, vec![range(&[(1, &[1])])]),
+            ok(RC, vec![range(&[(2, &[2])])]),
+            ok(RC, vec![range(&[(1, &[1]), (2, &[2])])]),
+        ],
+    );
+    // Of transactions at READ COMMITTED a lost update is none, if the update rests on no read.
+    accepts(vec![
+        ok(RC, vec![r(1, &[]), a(1, 1)]),
+        ok(RC, vec![r(1, &[]), a(1, 2)]),
+        ok(RR, vec![r(1, &[1, 2])]),
+    ]);
+}
+
+#[test]
+fn registers_tell_the_order_of_their_versions() {
+    accepts(vec![
+        ok(RC, vec![w(1, 5, 0), w(1, 6, 5)]),
+        ok(RR, vec![look(&[(1, 6, 5)]), w(1, 7, 6), look(&[(1, 7, 6)])]),
+        ok(SER, vec![look_at(1, Some((7, 6))), look_at(2, None)]),
+    ]);
+    rejects("lost", vec![ok(RC, vec![w(1, 5, 0)]), ok(RC, vec![w(1, 6, 0)])]);
+    rejects("do not lead back", vec![ok(RC, vec![w(1, 5, 6)]), ok(RC, vec![w(1, 6, 5)])]);
+    rejects("nobody was told", vec![ok(RC, vec![w(1, 5, 9)])]);
+    rejects("nobody wrote", vec![ok(RC, vec![w(1, 5, 0)]), ok(RC, vec![look_at(1, Some((9, 5)))])]);
+    rejects("nobody made", vec![ok(RC, vec![w(1, 5, 0)]), ok(RC, vec![look(&[(2, 9, 5)])])]);
+    rejects("replaced 0 and 4", vec![ok(RC, vec![w(1, 5, 0)]), ok(RC, vec![look_at(1, Some((5, 4)))])]);
+    rejects("wrote 5 to register 1 and read", vec![ok(RR, vec![w(1, 5, 0), look(&[])])]);
+    rejects("got register 11", vec![ok(RC, vec![w(11, 5, 0)]), ok(RC, vec![look(&[(11, 5, 0)])])]);
+    // Of an aborted one, unfinished, taken back.
+    rejects("G1a", vec![(RC, 0, 1, Outcome::Fail, vec![w(1, 5, 0)]), ok(RC, vec![look_at(1, Some((5, 0)))])]);
+    rejects("G1b", vec![ok(RC, vec![w(1, 5, 0), w(1, 6, 5)]), ok(RC, vec![look_at(1, Some((5, 0)))])]);
+    rejects(
+        "savepoint",
+        vec![ok(RC, vec![w(1, 5, 0), Op::RollbackTo { from: 0 }]), ok(RC, vec![look_at(1, Some((5, 0)))])],
+    );
+    let at = |began, ended, ops| (RR, began, ended, Outcome::Ok, ops);
+    rejects("freshness", vec![at(0, 10, vec![w(1, 5, 0)]), at(20, 30, vec![look(&[])])]);
+    rejects(
+        "atomicity",
+        vec![
+            (RR, 0, 10, Outcome::Unknown, vec![w(1, 5, 0), w(2, 6, 0)]),
+            at(20, 30, vec![look(&[(1, 5, 0)])]),
+        ],
+    );
+}
+
+#[test]
+fn registers_have_the_dependencies_of_lists() {
+    let both = || ok(RC, vec![w(1, 5, 0), w(2, 6, 0)]);
+    let end = || ok(RR, vec![look(&[(1, 5, 0), (2, 6, 0)])]);
+    rejects("G-single", vec![both(), ok(RR, vec![look_at(1, None), look_at(2, Some((6, 0)))]), end()]);
+    accepts(vec![both(), ok(RC, vec![look_at(1, None), look_at(2, Some((6, 0)))]), end()]);
+    rejects("G0", vec![ok(RC, vec![w(1, 5, 0), w(2, 6, 8)]), ok(RC, vec![w(1, 7, 5), w(2, 8, 0)])]);
+    // An update of what has changed since the snapshot.
+    rejects("G-single", vec![ok(RR, vec![look_at(1, None), w(1, 6, 5)]), ok(RC, vec![w(1, 5, 0)])]);
+    // Across lists and registers; by a shelf, where a row is missing.
+    let shelf = Op::ReadRegisters { from: 0, to: u32::MAX, shelf: Some(1), found: BTreeMap::new() };
+    rejects(
+        "G-single",
+        vec![
+            ok(RC, vec![a(1, 1), w(4, 5, 0)]),
+            ok(RR, vec![shelf, r(1, &[1])]),
+            ok(RR, vec![look(&[(4, 5, 0)])]),
+        ],
+    );
+}
+
+/// Write skew of registers: each reads what the other writes.
+fn register_skew(level: Level) -> Vec<Row> {
+    vec![
+        ok(level, vec![look_at(1, None), w(2, 5, 0)]),
+        ok(level, vec![look_at(2, None), w(1, 6, 0)]),
+        ok(level, vec![look(&[(1, 6, 0), (2, 5, 0)])]),
+    ]
+}
+
+#[test]
+fn write_skew_is_seen_where_it_may_be() {
+    let shows = |rows: Vec<Row>| has_write_skew(&history_of(rows.into_iter().map(|row| (1, row)).collect()));
+    for skew in [register_skew, |level| skew((level, Outcome::Ok), (level, Outcome::Ok))] {
+        accepts(skew(RR));
+        assert!(shows(skew(RR)));
+        rejects("G2", skew(SER));
+        accepts(skew(RC));
+        assert!(!shows(skew(RC)), "of READ COMMITTED nothing is said");
+    }
+    assert!(!shows(vec![
+        ok(RR, vec![look_at(1, None), w(2, 5, 0)]),
+        ok(RR, vec![look_at(2, Some((5, 0))), w(1, 6, 0)])
+    ]));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use simulator::plan::{KEPT, Plan, Profile};
 use simulator::report::run_plan;
 use simulator::trace::Trace;
+use simulator::workload::{Levels, Mix};
 use simulator::world::Outcome;
 
 /// Shorter than a drawn run: these tests share a debug build's patience with all others.
@@ -77,6 +78,29 @@ fn a_plan_is_the_same_after_it_was_written_down() {
     }
     let shortened = Plan { only_faults: Some([3, 7].into()), ..Plan::draw(1, None) };
     assert_eq!(Plan::parse(&shortened.to_string()), Some(shortened));
+}
+
+/// Lists and registers at each level alone. At REPEATABLE READ, write skew is found in what some of the runs did, so the checkers can
+/// see it; at SERIALIZABLE each run has looked for it.
+#[test]
+fn each_level_keeps_what_it_promises_and_no_more() {
+    let mix = Mix { lists: 6, registers: 6, ..Mix::NONE };
+    let none = Levels { read_committed: 0, repeatable_read: 0, serializable: 0 };
+    for (level, may_skew) in [
+        (Levels { read_committed: 1, ..none }, false),
+        (Levels { repeatable_read: 1, ..none }, true),
+        (Levels { serializable: 1, ..none }, false),
+    ] {
+        let (mut committed, mut skews) = (0, 0);
+        for seed in 560_000_000..560_000_004 {
+            let plan = Plan { mix, levels: level, ..Plan::draw(seed, Some(Profile::Sql)) };
+            let outcome = run(plan);
+            committed += outcome.committed;
+            skews += u64::from(outcome.has_write_skew);
+        }
+        assert!(committed > 50, "{level:?}: {committed} transactions");
+        assert_eq!(skews > 0, may_skew, "{level:?}: {skews} runs show write skew");
+    }
 }
 
 /// Without this no failing seed could be looked at twice.

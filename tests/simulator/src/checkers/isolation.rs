@@ -1,26 +1,32 @@
-//! Checker: the history of list appends could have been made by snapshots.
+//! Checker: the history of lists and registers could have been made by snapshots.
 //!
-//! After Adya ("Weak Consistency", 1999) and Elle (Kingsbury and Alvaro, VLDB 2020). Lists show the order of versions, so
-//! the dependencies are known, not guessed: `ww` from the writer of an element to the writer of the next, `wr` from the
-//! writer of the last element that was read to the reader, `rw` from the reader to the writer of the next. A list without
-//! a row is the version before the first element, so ranges are predicate reads. What may not be:
+//! After Adya ("Weak Consistency", 1999) and Elle (Kingsbury and Alvaro, VLDB 2020). The order of versions is known, so
+//! the dependencies are known, not guessed: `ww` from the writer of a version to the writer of the next, `wr` from the
+//! writer of the version that was read to the reader, `rw` from the reader to the writer of the next. A place without
+//! a row is the version before the first, so ranges are predicate reads.
 //!
-//! - G0: a cycle of `ww`; G1c: of `ww` and `wr`. At both levels.
-//! - G-single (lost update, read skew) and its like: a cycle in which every `rw` leaves a transaction at REPEATABLE READ
-//!   and no two `rw` follow each other. (Of T1 -rw-> T2: T2 committed after T1's snapshot. Of T1 -ww/wr-> T2: T1
-//!   committed before T2 did, and before T2's snapshot if it has one. Going round leads to a commit before itself. Two
-//!   `rw` in a row say nothing: that is write skew, which snapshots allow.)
-//!   The same at SERIALIZABLE, which is more:
+//! A database with snapshots has an order of all its commits and all its snapshots: a transaction's one snapshot at
+//! REPEATABLE READ and SERIALIZABLE, one of each statement, in their order, at READ COMMITTED. Each dependency says of two of
+//! them which was first: of a `ww` two commits, and if the later writer has one snapshot, that as well; of a `wr` a commit and a
+//! snapshot; of an `rw` a snapshot and a commit. A cycle is a history that no such order explains:
+//!
+//! - G0: of `ww` alone; G1c: of `ww` and `wr`. At all levels.
+//! - G-single (lost update, read skew; at READ COMMITTED within a statement, or OTV: what was seen once vanishes) and what
+//!   has more `rw`, with a snapshot between any two of them (long fork). Two `rw` in a row say nothing: that is write
+//!   skew, which snapshots allow.
+//!
+//! The same at SERIALIZABLE, which is more:
+//!
 //! - G2: any cycle whose transactions have all committed at SERIALIZABLE.
 //!
 //! Aborted transactions take part with what they read: it was told to a client too. But for G2: what they read is what they are
 //! aborted for.
 
 use super::graph::Graph;
-use super::lists::{ListRead, Lists};
+use super::versions::{Read, Versions};
 use super::{Violation, violation};
-use crate::history::{History, Level, Outcome, Txn, TxnId};
-use std::collections::BTreeSet;
+use crate::history::{History, Level, Op, Outcome, Txn, TxnId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,17 +34,91 @@ enum Dependency {
     Ww,
     Wr,
     Rw,
+    /// Within a transaction: its snapshots in their order, and then its commit.
+    Within,
 }
 
-/// Each transaction twice: reached by an `rw` or not. From the first no `rw` leads on.
-fn node(txn: usize, is_after_rw: bool) -> usize {
-    2 * txn + usize::from(is_after_rw)
+/// Commits and snapshots of a history as nodes of a graph.
+struct Moments {
+    /// Of each transaction its first snapshot; its commit stands behind its last.
+    firsts: Vec<usize>,
+    /// Which transaction a node is of.
+    owners: Vec<TxnId>,
+    /// At READ COMMITTED, the snapshot of an operation.
+    statements: BTreeMap<(TxnId, usize), usize>,
 }
 
-pub(super) fn check(history: &History, lists: &Lists) -> Result<(), Violation> {
-    let (mut graph, mut serial) = (Graph::new(2 * history.txns.len()), Graph::new(2 * history.txns.len()));
+impl Moments {
+    fn new(history: &History) -> Moments {
+        let mut moments = Moments { firsts: Vec::new(), owners: Vec::new(), statements: BTreeMap::new() };
+        for (id, txn) in history.txns.iter().enumerate() {
+            moments.firsts.push(moments.owners.len());
+            if txn.level.has_one_snapshot() {
+                moments.owners.push(id);
+            } else {
+                for (at, op) in txn.ops.iter().enumerate() {
+                    if matches!(op, Op::ReadLists { .. } | Op::ReadRegisters { .. }) {
+                        moments.statements.insert((id, at), moments.owners.len());
+                        moments.owners.push(id);
+                    }
+                }
+            }
+            moments.owners.push(id);
+        }
+        moments.firsts.push(moments.owners.len());
+        moments
+    }
+
+    fn commit(&self, txn: TxnId) -> usize {
+        self.firsts[txn + 1] - 1
+    }
+
+    /// Of the transaction if it has one, else of the statement.
+    fn snapshot(&self, txn: TxnId, at: usize) -> usize {
+        self.statements.get(&(txn, at)).copied().unwrap_or(self.firsts[txn])
+    }
+}
+
+pub(super) fn check(history: &History, versions: &Versions) -> Result<(), Violation> {
+    check_snapshots(history, versions)?;
+    check_serial(history, versions)
+}
+
+fn check_snapshots(history: &History, versions: &Versions) -> Result<(), Violation> {
+    let moments = Moments::new(history);
+    let mut graph = Graph::new(moments.owners.len());
+    for node in 1..moments.owners.len() {
+        if moments.owners[node - 1] == moments.owners[node] {
+            graph.add(node - 1, node, Dependency::Within);
+        }
+    }
+    each_dependency(versions, |from, (to, at), dependency| {
+        if from == to {
+            return;
+        }
+        match dependency {
+            Dependency::Ww => {
+                let is_one = history.txns[to].level.has_one_snapshot();
+                let later = if is_one { moments.firsts[to] } else { moments.commit(to) };
+                graph.add(moments.commit(from), later, dependency);
+            }
+            Dependency::Wr => graph.add(moments.commit(from), moments.snapshot(to, at), dependency),
+            Dependency::Rw => graph.add(moments.snapshot(from, at), moments.commit(to), dependency),
+            Dependency::Within => unreachable!("it is not between two"),
+        }
+    });
+    match graph.find_cycle() {
+        None => Ok(()),
+        Some(cycle) => {
+            let cycle = cycle.iter().map(|(node, dependency)| (moments.owners[*node], *dependency));
+            violation("isolation", describe(history, cycle.collect()))
+        }
+    }
+}
+
+fn check_serial(history: &History, versions: &Versions) -> Result<(), Violation> {
     let stored: BTreeSet<TxnId> =
-        lists.orders.values().flatten().map(|element| lists.writers[element]).collect();
+        versions.orders.values().flatten().map(|element| versions.writers[element]).collect();
     let is_serial = |txn: TxnId| {
         let Txn { level, outcome, .. } = &history.txns[txn];
         let is_committed = match outcome {
@@ -48,49 +128,37 @@ pub(super) fn check(history: &History, lists: &Lists) -> Result<(), Violation> {
         };
         *level == Level::Serializable && is_committed
     };
-    each_dependency(lists, |from, to, dependency| {
-        if from == to {
-            return;
+    let mut graph = Graph::new(history.txns.len());
+    each_dependency(versions, |from, (to, _), dependency| {
+        if from != to && is_serial(from) && is_serial(to) {
+            graph.add(from, to, dependency);
         }
-        if is_serial(from) && is_serial(to) {
-            serial.add(node(from, false), node(to, false), dependency);
-        }
-        if dependency == Dependency::Rw {
-            if history.txns[from].level.has_one_snapshot() {
-                graph.add(node(from, false), node(to, true), dependency);
-            }
-            return;
-        }
-        graph.add(node(from, false), node(to, false), dependency);
-        graph.add(node(from, true), node(to, false), dependency);
     });
-    if let Some(cycle) = graph.find_cycle() {
-        return violation("isolation", describe(history, &cycle));
-    }
-    match serial.find_cycle() {
+    match graph.find_cycle() {
         None => Ok(()),
-        Some(cycle) => violation("isolation", format!("G2, of {}", describe(history, &cycle))),
+        Some(cycle) => violation("isolation", format!("G2, of {}", describe(history, cycle))),
     }
 }
 
-fn each_dependency(lists: &Lists, mut add: impl FnMut(TxnId, TxnId, Dependency)) {
-    for order in lists.orders.values() {
+/// Calls back with who was first, who came later, which operation of the two read, and why.
+fn each_dependency(versions: &Versions, mut add: impl FnMut(TxnId, (TxnId, usize), Dependency)) {
+    for order in versions.orders.values() {
         for pair in order.windows(2) {
-            add(lists.writers[&pair[0]], lists.writers[&pair[1]], Dependency::Ww);
+            add(versions.writers[&pair[0]], (versions.writers[&pair[1]], 0), Dependency::Ww);
         }
     }
-    for ListRead { reader, key, length } in &lists.reads {
-        let order = &lists.orders[key];
+    for Read { reader, at, place, length } in &versions.reads {
+        let order = &versions.orders[place];
         if let Some(last) = length.checked_sub(1) {
-            add(lists.writers[&order[last]], *reader, Dependency::Wr);
+            add(versions.writers[&order[last]], (*reader, *at), Dependency::Wr);
         }
         if let Some(next) = order.get(*length) {
-            add(*reader, lists.writers[next], Dependency::Rw);
+            add(*reader, (versions.writers[next], *at), Dependency::Rw);
         }
     }
 }
 
-fn describe(history: &History, cycle: &[(usize, Dependency)]) -> String {
+fn describe(history: &History, cycle: Vec<(TxnId, Dependency)>) -> String {
     let count = |wanted| cycle.iter().filter(|(_, dependency)| *dependency == wanted).count();
     let name = match (count(Dependency::Rw), count(Dependency::Wr)) {
         (0, 0) => "G0",
@@ -99,9 +167,8 @@ fn describe(history: &History, cycle: &[(usize, Dependency)]) -> String {
         _ => "G-nonadjacent",
     };
     let mut text = name.to_owned();
-    for (node, dependency) in cycle {
-        let txn = node / 2;
-        let _ = write!(text, "\n  {txn} -{dependency:?}-> after {:?}", history.txns[txn]);
+    for (txn, dependency) in cycle.iter().filter(|(_, dependency)| *dependency != Dependency::Within) {
+        let _ = write!(text, "\n  {txn} -{dependency:?}-> after {:?}", history.txns[*txn]);
     }
     text
 }

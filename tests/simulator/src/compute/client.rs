@@ -223,6 +223,7 @@ impl Running {
     fn note_sent(&self, what: &What, history: &mut History) -> Option<usize> {
         let op = match what {
             What::Append(key, element) => Op::Append { key: *key, element: *element },
+            What::WriteRegister(key, value) => Op::WriteRegister { key: *key, value: *value, replaced: None },
             What::NextValues(_) => Op::NextValue { value: None },
             What::ChangesTags => Op::ChangesTags,
             What::WriteDocument(id, version) => Op::WriteDocument { id: *id, version: *version },
@@ -269,6 +270,20 @@ impl Running {
             What::ReadLists(from, to) => {
                 let lists = reply.rows.iter().map(|row| (number(row, 0) as u32, elements(row))).collect();
                 ops.push(Op::ReadLists { from, to, lists });
+            }
+            What::WriteRegister(key, value) => match reply.rows.first() {
+                // Its row is not there: as for a list.
+                None => self.is_failed = true,
+                Some(row) => {
+                    let at = self.op.expect("it was noted when it was sent");
+                    ops[at] = Op::WriteRegister { key, value, replaced: Some(number(row, 0) as u64) };
+                }
+            },
+            What::ReadRegisters(from, to, shelf) => {
+                let rows = reply.rows.iter();
+                let told = |row: &Vec<Option<String>>| (number(row, 1) as u64, number(row, 2) as u64);
+                let found = rows.map(|row| (number(row, 0) as u32, told(row))).collect();
+                ops.push(Op::ReadRegisters { from, to, shelf, found });
             }
             What::Sum => ops.push(Op::Sum { total: number(&reply.rows[0], 0) }),
             What::ReadTags(from, to, through_index) => {

@@ -5,15 +5,17 @@
 
 mod documents;
 mod families;
+mod registers;
 mod script;
 mod tables;
 
 use documents::DOCUMENT_IDS;
 pub use documents::{text_of, version_of};
+use registers::Registers;
 pub use script::{End, Script, Statement, What};
 pub use tables::{IS_SET_UP, SET_UP};
 
-use crate::history::{DocumentVersion, Element, ListKey};
+use crate::history::{DocumentVersion, Element, Level, ListKey};
 use crate::random::Random;
 
 /// Accounts at the start.
@@ -48,12 +50,18 @@ pub struct Mix {
     pub documents: u64,
     /// Rows that refer to others.
     pub families: u64,
+    /// Writes over registers and reads of them.
+    pub registers: u64,
 }
 
 impl Mix {
     /// Everything on.
     pub const ALL: Mix =
-        Mix { lists: 6, bank: 4, tags: 4, sequence: 2, scratch: 1, documents: 1, families: 2 };
+        Mix { lists: 6, bank: 4, tags: 4, sequence: 2, scratch: 1, documents: 1, families: 2, registers: 4 };
+
+    /// Nothing: to be drawn from only with some of it on.
+    pub const NONE: Mix =
+        Mix { lists: 0, bank: 0, tags: 0, sequence: 0, scratch: 0, documents: 0, families: 0, registers: 0 };
 
     /// Draws which kinds there are; at least one.
     pub fn draw(random: &mut Random) -> Mix {
@@ -69,12 +77,39 @@ impl Mix {
             scratch: kind(1),
             documents: kind(1),
             families: kind(2),
+            registers: kind(4),
         };
         if mix.total() == 0 { Mix::ALL } else { mix }
     }
 
     fn total(&self) -> u64 {
-        self.lists + self.bank + self.tags + self.sequence + self.scratch + self.documents + self.families
+        let Mix { lists, bank, tags, sequence, scratch, documents, families, registers } = *self;
+        lists + bank + tags + sequence + scratch + documents + families + registers
+    }
+}
+
+/// How often each level is drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Levels {
+    /// READ COMMITTED.
+    pub read_committed: u64,
+    /// REPEATABLE READ.
+    pub repeatable_read: u64,
+    /// SERIALIZABLE.
+    pub serializable: u64,
+}
+
+impl Levels {
+    /// All of them.
+    pub const ALL: Levels = Levels { read_committed: 2, repeatable_read: 1, serializable: 1 };
+
+    fn draw(&self, random: &mut Random) -> Level {
+        let Levels { read_committed, repeatable_read, serializable } = *self;
+        match random.range(0, read_committed + repeatable_read + serializable) {
+            at if at < repeatable_read => Level::RepeatableRead,
+            at if at < repeatable_read + serializable => Level::Serializable,
+            _ => Level::ReadCommitted,
+        }
     }
 }
 
@@ -84,25 +119,30 @@ type Draw = fn(&mut Workload, &mut Random) -> Script;
 /// What all clients of a run share.
 pub struct Workload {
     mix: Mix,
+    levels: Levels,
+    /// Of lists and of registers: no number is written twice.
     element_next: Element,
     /// Lists in use, with how often each was appended to.
     lists: Vec<(ListKey, u32)>,
     list_next: ListKey,
     scratch_next: u64,
     document_next: DocumentVersion,
+    registers: Registers,
 }
 
 impl Workload {
     /// At the start of a run.
-    pub fn new(mix: Mix) -> Workload {
+    pub fn new(mix: Mix, levels: Levels) -> Workload {
         let lists = (0..LISTS_ACTIVE).map(|key| (key as ListKey, 0)).collect();
         Workload {
             mix,
+            levels,
             element_next: 1,
             lists,
             list_next: LISTS_ACTIVE as ListKey,
             scratch_next: 1,
             document_next: 1,
+            registers: Registers::new(),
         }
     }
 
@@ -114,8 +154,8 @@ impl Workload {
     /// The next transaction of a client.
     pub fn draw(&mut self, random: &mut Random) -> Script {
         let mut at = random.range(0, self.mix.total());
-        let Mix { lists, bank, tags, sequence, scratch, documents, families } = self.mix;
-        let draws: [(u64, Draw); 7] = [
+        let Mix { lists, bank, tags, sequence, scratch, documents, families, registers } = self.mix;
+        let draws: [(u64, Draw); 8] = [
             (lists, Workload::draw_lists),
             (bank, Workload::draw_bank),
             (tags, Workload::draw_tags),
@@ -123,6 +163,7 @@ impl Workload {
             (scratch, Workload::draw_scratch),
             (documents, Workload::draw_documents),
             (families, Workload::draw_families),
+            (registers, Workload::draw_registers),
         ];
         for (weight, draw) in draws {
             if at < weight {
@@ -131,6 +172,11 @@ impl Workload {
             at -= weight;
         }
         unreachable!("a number below the total lies in one of the parts")
+    }
+
+    fn draw_element(&mut self) -> Element {
+        self.element_next += 1;
+        self.element_next - 1
     }
 
     fn draw_list(&mut self, random: &mut Random) -> ListKey {
@@ -145,13 +191,12 @@ impl Workload {
             *slot = (self.list_next, 0);
             self.list_next += 1;
         }
-        let element = self.element_next;
-        self.element_next += 1;
+        let element = self.draw_element();
         if random.one_in(2) { Statement::append_to(key, element) } else { Statement::append(key, element) }
     }
 
     fn draw_lists(&mut self, random: &mut Random) -> Script {
-        let mut script = Script::new(random);
+        let mut script = Script::new(self.levels.draw(random));
         for _ in 0..random.range(1, 6) {
             match random.range(0, 10) {
                 0..=4 => script.push(self.draw_append(random)),
@@ -171,7 +216,7 @@ impl Workload {
     }
 
     fn draw_bank(&mut self, random: &mut Random) -> Script {
-        let mut script = Script::new(random);
+        let mut script = Script::new(self.levels.draw(random));
         let (from, to) = (random.range(1, ACCOUNT_IDS + 1), random.range(1, ACCOUNT_IDS + 1));
         let amount = random.range(1, 20) as i64;
         match random.range(0, 8) {
@@ -192,7 +237,7 @@ impl Workload {
     }
 
     fn draw_tags(&mut self, random: &mut Random) -> Script {
-        let mut script = Script::new(random);
+        let mut script = Script::new(self.levels.draw(random));
         let tag = |random: &mut Random| format!("t{:02}", random.range(0, TAGS));
         for _ in 0..random.range(1, 4) {
             let id = random.range(0, TAGGED_IDS) as u32;
@@ -217,7 +262,7 @@ impl Workload {
     }
 
     fn draw_sequence(&mut self, random: &mut Random) -> Script {
-        let mut script = Script::new(random);
+        let mut script = Script::new(self.levels.draw(random));
         for _ in 0..random.range(1, 4) {
             script.push(Statement::next_values(if random.one_in(2) { 2 } else { 1 }));
         }
@@ -225,7 +270,7 @@ impl Workload {
     }
 
     fn draw_documents(&mut self, random: &mut Random) -> Script {
-        let mut script = Script::new(random);
+        let mut script = Script::new(self.levels.draw(random));
         for _ in 0..random.range(1, 4) {
             let id = random.range(0, DOCUMENT_IDS) as u32;
             match random.range(0, 8) {
@@ -242,7 +287,7 @@ impl Workload {
     }
 
     fn draw_families(&mut self, random: &mut Random) -> Script {
-        let mut script = Script::new(random);
+        let mut script = Script::new(self.levels.draw(random));
         if random.one_in(3) {
             script.push(Statement::count_orphans("children"));
             script.push(Statement::count_orphans("wards"));

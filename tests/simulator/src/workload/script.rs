@@ -1,7 +1,7 @@
 //! A transaction as its client will run it: statements, and what their answers mean.
 
 use super::documents::DOCUMENT_IDS;
-use crate::history::{DocumentVersion, Element, Level, ListKey};
+use crate::history::{DocumentVersion, Element, Level, ListKey, RegisterKey, RegisterValue};
 use crate::random::Random;
 use std::collections::VecDeque;
 
@@ -33,6 +33,10 @@ pub enum What {
     Append(ListKey, Element),
     /// See [`crate::history::Op::ReadLists`].
     ReadLists(ListKey, ListKey),
+    /// See [`crate::history::Op::WriteRegister`].
+    WriteRegister(RegisterKey, RegisterValue),
+    /// See [`crate::history::Op::ReadRegisters`]: from, to, shelf.
+    ReadRegisters(RegisterKey, RegisterKey, Option<RegisterKey>),
     /// See [`crate::history::Op::Sum`].
     Sum,
     /// See [`crate::history::Op::ReadTags`]: from, to, through the index.
@@ -224,12 +228,7 @@ pub struct Script {
 }
 
 impl Script {
-    pub(super) fn new(random: &mut Random) -> Script {
-        let level = match random.range(0, 4) {
-            0 => Level::RepeatableRead,
-            1 => Level::Serializable,
-            _ => Level::ReadCommitted,
-        };
+    pub(super) fn new(level: Level) -> Script {
         Script { level, end: End::Commit, statements: VecDeque::new(), next: None }
     }
 
@@ -287,7 +286,14 @@ impl Script {
         let is_alone = self.statements.len() == 1 && !matches!(self.statements[0].what, What::Changes(_));
         if is_alone && random.one_in(2) {
             (self.end, self.level) = (End::Autocommit, Level::ReadCommitted);
-        } else if random.one_in(8) {
+            return self;
+        }
+        self.finish_block(random)
+    }
+
+    /// Decides how it ends, in a block whatever it is.
+    pub(super) fn finish_block(mut self, random: &mut Random) -> Script {
+        if random.one_in(8) {
             self.end = End::Rollback;
         } else if random.one_in(8) {
             self.end = End::Prepare;
@@ -339,6 +345,7 @@ impl Script {
             Statement::count_orphans("children"),
             Statement::count_orphans("wards"),
             Statement::read_lists(0, lists_end + 1),
+            Statement::read_registers(0, RegisterKey::MAX >> 1),
             Statement::sum(),
             Statement::read_tags("", "~", false),
             Statement::read_tags("", "~", true),
