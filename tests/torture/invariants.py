@@ -1,7 +1,8 @@
 """What must hold once all is quiet: the content against what clients were told, and the state of the cluster.
 
-The list-append check follows Elle: values are unique and each key's final text is the order of its versions, so
-dependencies between transactions (ww, wr, rw) are read off, not guessed.
+The checks of lists and registers follow Elle: values are unique, and each key's final text, or what each version has replaced, is
+the order of its versions, so dependencies between transactions (ww, wr, rw) are read off, not guessed. Each transaction is judged by
+its own level.
 """
 
 import bisect
@@ -32,6 +33,7 @@ def check_content(cluster, shared, clients):
     check_inserts(cluster, shared, of(workloads.Inserts))
     check_bank(cluster, shared)
     check_lists(cluster, shared, of(workloads.ListAppend))
+    check_registers(cluster, shared, of(workloads.Registers))
     check_unique(cluster, shared, of(workloads.Unique))
     check_counters(cluster, shared, of(workloads.Counters))
     check_indexes(cluster, shared)
@@ -176,11 +178,14 @@ def check_lists(cluster, shared, clients):
 
 
 def brief(transaction):
-    operations = [(op[0], op[1], op[2] if op[0] == "append" else f"..{op[2][-3:]} ({len(op[2])})") for op in transaction["ops"]]
+    def value(op):
+        return f"..{op[2][-3:]} ({len(op[2])})" if op[0] == "read" else op[2]
+
+    operations = [(op[0], op[1], value(op)) for op in transaction["ops"]]
     return f"{transaction['who']} {transaction['level']} {transaction['outcome']} {transaction['start']:.3f}..{transaction['end']:.3f} {operations}"
 
 
-def check_groups(shared, orders):
+def check_groups(shared, orders, kind="append"):
     """A transaction's appends to one key stand side by side and in its order."""
     for order in orders.values():
         done, last = set(), None
@@ -191,7 +196,7 @@ def check_groups(shared, orders):
                 done.add(id(writer))
                 last = writer
         for writer in {id(writer): writer for writer in order.writers if writer}.values():
-            mine = [op[2] for op in writer["ops"] if op[0] == "append" and op[1] == order.key and op[2] in order.at]
+            mine = [op[2] for op in writer["ops"] if op[0] == kind and op[1] == order.key and op[2] in order.at]
             if mine != sorted(mine, key=order.at.get):
                 shared.violation("list-reordered", f"key {order.key}: {brief(writer)}")
 
@@ -249,9 +254,171 @@ def check_real_time(shared, reads, orders):
             shared.violation("list-stale", f"key {key}: {length} values read, {lengths[at - 1]} acknowledged before {started:.3f}: {brief(transaction)}")
 
 
-def check_cycles(shared, history, reads, orders):
-    """No cycle of ww and wr (G1c); none with one rw of a REPEATABLE READ reader more (G-single)."""
+# -- registers ---------------------------------------------------------------------------------------------------
+
+
+def check_registers(cluster, shared, clients):
+    history = [transaction for client in clients for transaction in client.history if "end" in transaction]
+    history.sort(key=lambda transaction: transaction["start"])
+    final = {key: (value, replaced) for key, value, replaced in rows_of(cluster, "select k, v, replaced from reg")}
+    orders = register_orders(shared, history, final)
+    check_groups(shared, orders, "write")
+    reads = register_reads(shared, history, orders)
+    check_real_time(shared, reads, orders)
+    check_cycles(shared, history, reads, orders)
+
+
+def register_orders(shared, history, final):
+    """Key -> its order, from what each version has replaced: no two the same one, the first one 0."""
+    writer_of, replaced, present = {}, {}, {}
+
+    def note(key, value, told, what):
+        if replaced.setdefault((key, value), told) != told:
+            shared.violation("register-replaced", f"key {key}: {value} replaced {replaced[(key, value)]}, and {told} by {what}")
+
+    for transaction in history:
+        for operation in transaction["ops"]:
+            if operation[0] == "write":
+                _, key, value, _, _, told = operation
+                writer_of[(key, value)] = transaction
+                if told is not None:
+                    note(key, value, told, brief(transaction))
+                if transaction["outcome"] == "ok":
+                    present.setdefault(key, set()).add(value)
+    for transaction in history:
+        for operation in transaction["ops"]:
+            if operation[0] == "look":
+                for key, (value, told) in operation[2].items():
+                    note(key, value, told, brief(transaction))
+                    if writer_of.get((key, value)) is not transaction:
+                        present.setdefault(key, set()).add(value)
+    for key, (value, told) in final.items():
+        note(key, value, told, "the final row")
+        present.setdefault(key, set()).add(value)
+    orders = {}
+    for key, values in present.items():
+        following, unseen = {}, list(values)
+        while unseen:
+            value = unseen.pop()
+            before = replaced.get((key, value))
+            if following.setdefault(before, value) != value:
+                shared.violation("register-lost", f"key {key}: {value} and {following[before]} both replaced {before}")
+            if before and before not in values:
+                values.add(before)
+                unseen.append(before)
+        chain, at = [], 0
+        while following.get(at) is not None and len(chain) <= len(values):
+            at = following[at]
+            chain.append(at)
+        if len(chain) != len(values):
+            shared.violation("register-chain", f"key {key}: {sorted(values - set(chain))[:10]} do not lead back to the first")
+        if chain[-1:] != [final.get(key, (None,))[0]]:
+            shared.violation("register-final", f"key {key} holds {final.get(key)}, and {chain[-3:]} were the last")
+        writers = {value: writer_of.get((key, value)) for value in chain}
+        for value, writer in writers.items():
+            if writer is None:
+                shared.violation("register-unknown", f"key {key} held {value}, which nobody wrote")
+            elif writer["outcome"] == "no":
+                shared.violation("register-aborted", f"key {key} held {value} of a transaction that failed: {brief(writer)}")
+        orders[key] = Order(key, chain, writers)
+    for transaction in history:
+        there = {key in orders and value in orders[key].at for kind, key, value, *_ in transaction["ops"] if kind == "write"}
+        if len(there) == 2:
+            shared.violation("register-half", brief(transaction))
+    return orders
+
+
+def register_reads(shared, history, orders):
+    """Reads as those of lists: so many versions of the order, a row that is not there being none."""
+    reads = []
+    for transaction in history:
+        own, lengths, first = {}, {}, transaction["ops"][0][3] if transaction["ops"] else None
+        is_rr = transaction["level"] in (RR, SER)
+        for kind, key, found, started, *_ in transaction["ops"]:
+            if kind == "write":
+                own[key] = found
+                continue
+            start, end, shelf = key
+            asked = [key for key in orders if start <= key < end and (shelf is None or key % workloads.Registers.SHELVES == shelf)]
+            if not set(found) <= set(asked):
+                shared.violation("register-asked", f"{sorted(set(found) - set(asked))} were not asked for: {brief(transaction)}")
+            for key in set(asked) | {key for key in own if key in found}:
+                value = found.get(key, (0,))[0]
+                if key in own:
+                    if value != own[key]:
+                        shared.violation("register-own", f"key {key}: {value} instead of its own {own[key]}: {brief(transaction)}")
+                    continue
+                order = orders[key]
+                length = 1 + order.at.get(value, -1)
+                if not order.is_boundary(length):
+                    shared.violation("register-intermediate", f"key {key}, {value}: {brief(transaction)}")
+                if is_rr and lengths.setdefault(key, length) != length:
+                    shared.violation("register-unrepeatable", f"key {key}: {lengths[key]} versions, then {length}: {brief(transaction)}")
+                reads.append((transaction, key, length, first if is_rr else started, is_rr))
+    return reads
+
+
+# -- what both have ----------------------------------------------------------------------------------------------
+
+
+def serial_edges(history, reads, orders, levels):
+    """All dependencies between transactions of these levels that have committed."""
+    is_serial = lambda transaction: transaction is not None and transaction["level"] in levels and (
+        transaction["outcome"] == "ok" or transaction["outcome"] == "maybe" and id(transaction) in stored)
+    stored = {id(writer) for order in orders.values() for writer in order.writers}
     edges = {}
+
+    def add(source, target):
+        if source is not target and is_serial(source) and is_serial(target):
+            edges.setdefault(id(source), {})[id(target)] = target
+
+    for order in orders.values():
+        for earlier, later in zip(order.writers, order.writers[1:]):
+            add(earlier, later)
+    for transaction, key, length, *_ in reads:
+        order = orders.get(key)
+        if order is None:
+            continue
+        if length:
+            add(order.writers[length - 1], transaction)
+        if length < len(order.values):
+            add(transaction, order.writers[length])
+    return edges
+
+
+def on_cycles(history, edges):
+    """Transactions that lie on a cycle or between two (Kahn: what is left over from both ends)."""
+    nodes = {id(transaction): transaction for transaction in history}
+    left = set(nodes)
+    for forwards in (True, False):
+        following = {}
+        for source, targets in edges.items():
+            for target in targets:
+                if source in left and target in left:
+                    following.setdefault(source if forwards else target, []).append(target if forwards else source)
+        incoming = {}
+        for targets in following.values():
+            for target in targets:
+                incoming[target] = incoming.get(target, 0) + 1
+        ready = [node for node in left if not incoming.get(node)]
+        while ready:
+            node = ready.pop()
+            left.discard(node)
+            for target in following.get(node, []):
+                incoming[target] -= 1
+                if not incoming[target]:
+                    ready.append(target)
+    return [nodes[node] for node in left]
+
+
+def check_cycles(shared, history, reads, orders):
+    """No cycle of ww and wr (G1c); none with one rw of a REPEATABLE READ reader more (G-single); none at all at SERIALIZABLE (G2). Write
+    skew at REPEATABLE READ is counted: what is never seen where it may be is not known to be seen where it may not."""
+    edges = {}
+    stuck = on_cycles(history, serial_edges(history, reads, orders, {SER}))
+    if stuck:
+        shared.violation("G2", f"{len(stuck)} transactions: " + "; ".join(map(brief, stuck[:4])))
+    shared.write_skews = getattr(shared, "write_skews", 0) + len(on_cycles(history, serial_edges(history, reads, orders, {RR})))
 
     def add(source, target):
         if source is not None and target is not None and source is not target:

@@ -35,12 +35,14 @@ VARIANTS = {
     "small-both": ["--log-bytes", "32MiB", "--cache-bytes", "2MiB", "--lal-records", "4096"],
 }
 # How many clients of each kind.
-CLIENTS = [(workloads.Inserts, 2), (workloads.Bank, 2), (workloads.ListAppend, 2), (workloads.Unique, 2),
+CLIENTS = [(workloads.Inserts, 2), (workloads.Bank, 2), (workloads.ListAppend, 2), (workloads.Registers, 2), (workloads.Unique, 2),
            (workloads.Counters, 1), (workloads.Indexes, 1), (workloads.Definition, 1)]
 # A statement that has not returned after this long, while nothing is wrong, hangs.
 HANG_S = 60.0
 CAUGHT_UP_MAX_S = 90.0
 LOG_FULL_MAX_S = 8.0
+# Of so many transactions at REPEATABLE READ some show write skew: a hundred have shown several each time.
+CONTROL_MIN = 1000
 
 
 class Run:
@@ -59,11 +61,12 @@ class Run:
         kind, faults = (NamespaceCluster, NetworkFaults) if options.network else (Cluster, Faults)
         self.cluster = kind(os.path.abspath(options.binary), self.data_dir, options.port, settings, options.restart, self.note)
         self.disks = None
-        self.shared = workloads.Shared(self.cluster, self.note)
+        self.shared = workloads.Shared(self.cluster, self.note, workloads.ISOLATIONS[options.isolation])
         self.faults = faults(self.cluster, self.shared, self.random, self.note, self.ports, self.add_clients)
         self.clients, self.running, self.log_positions = [], [], {}
         self.is_over = threading.Event()
         self.log_full_since = None
+        self.has_skew = None  # unless the simulator's checkers were asked
 
     def note(self, text):
         line = f"{time.monotonic() - self.started:8.2f} ({time.monotonic():.3f}) {text}"
@@ -71,7 +74,7 @@ class Run:
         self.log.write(line + "\n")
 
     def run(self):
-        self.note(f"seed {self.options.seed}, variant {self.options.variant}, restart {self.options.restart}, data in {self.data_dir}")
+        self.note(f"seed {self.options.seed}, variant {self.options.variant}, isolation {self.options.isolation}, restart {self.options.restart}, data in {self.data_dir}")
         try:
             self.cluster.start()
             if self.options.small_disks:
@@ -120,6 +123,7 @@ class Run:
                 cursor.execute(statement)
         connection.close()
         workloads.ListAppend.reset()
+        workloads.Registers.reset()
 
     # -- a phase -----------------------------------------------------------------------------------------------
 
@@ -149,7 +153,7 @@ class Run:
 
     def add_clients(self, seconds):
         """A few more for a while: those that are there may hang on a compute that is paused."""
-        extra = [self.client(kind) for kind in (workloads.ListAppend, workloads.ListAppend, workloads.Bank, workloads.Counters)]
+        extra = [self.client(kind) for kind in (workloads.ListAppend, workloads.ListAppend, workloads.Registers, workloads.Bank, workloads.Counters)]
         for client in extra:
             client.until = time.monotonic() + seconds
             client.start()
@@ -270,48 +274,82 @@ class Run:
             kind["latency_max_s"] = round(max(kind.get("latency_max_s", 0), client.latency_max), 1)
         return totals
 
-    def check_recorded(self):
-        """The history of the lists, with all of them read at the end, in the format of the simulator's checkers; judged by them
-        too where they are built."""
-        history = [transaction for client in self.clients if isinstance(client, workloads.ListAppend)
+    def recorded(self):
+        """What clients of lists and registers did, in the order of its begin."""
+        history = [transaction for client in self.clients if isinstance(client, (workloads.ListAppend, workloads.Registers))
                    for transaction in client.history if "end" in transaction]
-        history.sort(key=lambda transaction: transaction["start"])
+        return sorted(history, key=lambda transaction: transaction["start"])
+
+    def check_recorded(self):
+        """The history of lists and registers, with all of them read at the end, in the format of the simulator's checkers; judged by
+        them too where they are built."""
+        history = self.recorded()
         began = time.monotonic()
-        rows = invariants.rows_of(self.cluster, "select k, v from la")
-        found = {key: [int(word) for word in text.split(",")[1:]] for key, text in rows}
-        keys = {key for transaction in history for _, key, *_ in transaction["ops"]} | set(found)
+        found = {key: [int(word) for word in text.split(",")[1:]] for key, text in invariants.rows_of(self.cluster, "select k, v from la")}
+        rows = {key: (value, replaced) for key, value, replaced in invariants.rows_of(self.cluster, "select k, v, replaced from reg")}
+        keys = {op[1] for transaction in history for op in transaction["ops"] if op[0] in ("append", "read")} | set(found)
         # A list without a row is read too: what was acknowledged of it is missing.
-        reads = [["read", key, found.get(key, [])] for key in sorted(keys)]
+        reads = [["read", key, found.get(key, [])] for key in sorted(keys)] + [["look", (0, workloads.Registers.KEY_MAX, None), rows]]
         history.append({"who": "end", "level": workloads.RR, "outcome": "ok", "start": began, "end": time.monotonic(), "ops": reads})
         numbers = {}
-        path = os.path.join(self.directory, "lists.history")
+        path = os.path.join(self.directory, "recorded.history")
         with open(path, "w") as file:
             for transaction in history:
                 client = numbers.setdefault(transaction["who"], len(numbers))
                 level = {workloads.RC: "rc", workloads.RR: "rr", workloads.SER: "ser"}[transaction["level"]]
                 times = [round((transaction[name] - self.started) * 1e6) for name in ("start", "end")]
                 print("transaction", client, level, transaction["outcome"], *times, file=file)
-                for kind, key, value, *_ in transaction["ops"]:
-                    print(kind, key, value if kind == "append" else ",".join(map(str, value)) or "-", file=file)
+                for operation in transaction["ops"]:
+                    print(line_of(operation), file=file)
         checker = os.path.join(os.path.dirname(os.path.abspath(self.options.binary)), "simulator")
         if not os.path.exists(checker):
             self.note(f"{path} is not judged by the simulator's checkers: there is no {checker}")
-            return
+        else:
+            self.judge_recorded(checker, path)
+        self.check_control(history)
+
+    def judge_recorded(self, checker, path):
         judged = subprocess.run([checker, "--history", path], capture_output=True, text=True)
         self.note(f"simulator's checkers: {judged.stdout.strip()[:2000]}{judged.stderr.strip()[:2000]}")
         if judged.returncode == 1:
             self.shared.violation("recorded", judged.stdout[:2000])
         elif judged.returncode != 0:
             self.note(f"{checker} did not judge it: ended with {judged.returncode}; is it of this tree?")
+            return
+        # What they find where it may be: of all levels but READ COMMITTED as if they were SERIALIZABLE.
+        judged = subprocess.run([checker, "--history", path, "--as-serializable"], capture_output=True, text=True)
+        self.has_skew = judged.returncode == 1 and "G2" in judged.stdout
+        self.note(f"simulator's checkers, held to SERIALIZABLE: {judged.stdout.splitlines()[0][:200]}")
+
+    def check_control(self, history):
+        """Write skew is there at REPEATABLE READ: a check that finds none there would find none at SERIALIZABLE either."""
+        committed = sum(1 for transaction in history if transaction["level"] == workloads.RR and transaction["outcome"] == "ok")
+        skews = getattr(self.shared, "write_skews", 0)
+        self.note(f"control: {committed} transactions at REPEATABLE READ, {skews} sightings of one in a cycle that SERIALIZABLE forbids")
+        if committed >= CONTROL_MIN and (not skews or self.has_skew is False):
+            self.shared.violation("control", f"no write skew in {committed} transactions at REPEATABLE READ: {skews}, {self.has_skew}")
 
     def save(self):
-        """The history of the lists, for a look by hand."""
+        """The history of lists and registers, for a look by hand."""
         if not self.shared.violations:
             return
-        history = [dict(transaction, session=None, there=None) for client in self.clients
-                   if isinstance(client, workloads.ListAppend) for transaction in client.history]
-        with open(os.path.join(self.directory, "lists.json"), "w") as file:
+        history = [dict(transaction, session=None, there=None) for transaction in self.recorded()]
+        with open(os.path.join(self.directory, "recorded.json"), "w") as file:
             json.dump(history, file)
+
+
+def line_of(operation):
+    """An operation of a list or a register as the simulator's checkers read it."""
+    kind, key, value, *more = operation
+    if kind == "read":
+        value = ",".join(map(str, value)) or "-"
+    elif kind == "look":
+        start, end, shelf = key
+        key = f"{start} {end} {'-' if shelf is None else shelf}"
+        value = ",".join(f"{register}:{told}:{replaced}" for register, (told, replaced) in value.items()) or "-"
+    elif kind == "write":
+        value = f"{value} {'-' if more[2] is None else more[2]}"
+    return f"{kind} {key} {value}"
 
 
 def is_free(port):
@@ -330,6 +368,7 @@ def main():
     parser.add_argument("--port", type=int, default=6200, help="this one and those above it are used")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--variant", choices=sorted(VARIANTS), default="plain")
+    parser.add_argument("--isolation", choices=sorted(workloads.ISOLATIONS), default="mixed", help="what lists and registers are read and written at")
     parser.add_argument("--restart", action="store_true", help="let the supervisor start what died")
     parser.add_argument("--network", action="store_true", help="each process in a network namespace, and faults of the network too; as root")
     parser.add_argument("--small-disks", type=int, default=0, metavar="N", help="the first N daemons on small disks of their own, which are filled; as root")

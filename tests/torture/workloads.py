@@ -17,6 +17,8 @@ import psycopg2
 from psycopg2 import extensions
 
 RC, RR, SER = "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"
+# What lists and registers are read and written at, by the name of the option.
+ISOLATIONS = {"mixed": [RC, RR, SER, SER], "read-committed": [RC], "repeatable-read": [RR], "serializable": [SER]}
 # What any statement may be told while processes die: the connection's end, a read-only compute, serialization.
 LOST = {None, "57P01", "57P02", "57P03", "08006", "08003", "08000", "08001", "25006"}
 RETRY = {"40001", "40P01"}
@@ -31,8 +33,8 @@ class Lost(Exception):
 class Shared:
     """What all clients of a run share."""
 
-    def __init__(self, cluster, note):
-        self.cluster, self.note = cluster, note
+    def __init__(self, cluster, note, levels):
+        self.cluster, self.note, self.levels = cluster, note, levels
         self.is_stopping = threading.Event()
         self.violations = []
         self.lock = threading.Lock()
@@ -354,7 +356,7 @@ class ListAppend(Client):
         self.run_sql("insert into la values (%s, '') on conflict (k) do nothing", (fresh,))
 
     def step(self):
-        level = self.random.choice([RR, SER, SER, RC])
+        level = self.random.choice(self.shared.levels)
         with self.keys_lock:
             keys = [self.random.choice(self.keys) for _ in range(self.random.randint(1, 5))]
         is_reader = self.random.random() < 0.25
@@ -399,6 +401,115 @@ class ListAppend(Client):
         except psycopg2.Error as error:
             self.failed(error)
             self.abandon()
+
+
+class Registers(Client):
+    """Writes unique numbers over rows and reads them, by key, by a range of keys and by a secondary index, a few in a transaction.
+
+    A write keeps what it replaced beside what it wrote, so that the order of versions is told though each is gone with the next."""
+
+    kind = "register"
+    KEYS, SHELVES, WRITES_MAX = 6, 3, 300
+    KEY_MAX = 10**9
+    setup = ["create table reg (k int primary key, shelf int not null, v bigint not null, replaced bigint not null)",
+             "create index reg_shelf on reg (shelf)"]
+    # Key in use at each position, and how often it was written to: rows come where others have looked for them.
+    keys = None
+    keys_lock = threading.Lock()
+
+    def __init__(self, shared, number, seed):
+        super().__init__(shared, number, seed)
+        self.history = []
+
+    @classmethod
+    def reset(cls):
+        cls.keys = [[key, 0] for key in range(cls.KEYS)]
+
+    def key(self, is_write=False):
+        with self.keys_lock:
+            place = self.random.choice(self.keys)
+            key = place[0]
+            place[1] += is_write
+            if place[1] > self.WRITES_MAX:
+                place[:] = [max(key for key, _ in self.keys) + 1, 0]
+            return key
+
+    def step(self):
+        level = self.random.choice(self.shared.levels)
+        transaction = {"who": self.name, "session": (self.name, self.session_no), "level": level, "ops": [], "outcome": "no", "start": time.monotonic()}
+        self.history.append(transaction)
+        try:
+            self.begin(level)
+            word = "commit" if self.random.random() < 0.9 else "rollback"
+            if self.random.random() < 0.3:
+                # Reads two and writes one of them: write skew, if another does the same the other way round.
+                first, second = self.key(), self.key(True)
+                self.look(transaction, first, first + 1)
+                self.look(transaction, second, second + 1)
+                if not self.write(transaction, second):
+                    word = "rollback"
+            else:
+                for _ in range(self.random.randint(1, 5)):
+                    if not self.act(transaction, level):
+                        word = "rollback"
+                        break
+            transaction["outcome"] = self.finish(word)
+        except psycopg2.Error as error:
+            transaction["outcome"] = self.failed(error)
+            self.abandon()
+        finally:
+            transaction["end"] = time.monotonic()
+            self.counts[transaction["outcome"]] += 1
+
+    def act(self, transaction, level):
+        """One statement or two -> whether to go on."""
+        way = self.random.random()
+        if way < 0.2:
+            key = self.key()
+            self.look(transaction, key, key + 1)
+        elif way < 0.35:
+            key = max(0, self.key() - self.random.randint(0, 3))
+            self.look(transaction, key, key + self.random.randint(2, 8))
+        elif way < 0.5:
+            self.look(transaction, 0, self.KEY_MAX, self.random.randrange(self.SHELVES))
+        elif way < 0.6 and level != RC:
+            # What it replaces follows from a read of its own: a lost update shows as two that replaced one.
+            key = self.key(True)
+            found = self.look(transaction, key, key + 1)
+            return key not in found or self.write(transaction, key, found[key][0])
+        else:
+            return self.write(transaction, self.key(True))
+        return True
+
+    def look(self, transaction, start, end, shelf=None):
+        began = time.monotonic()
+        if shelf is not None:
+            rows = self.query("select k, v, replaced from reg where shelf = %s", (shelf,))
+        elif end == start + 1:
+            rows = self.query("select k, v, replaced from reg where k = %s", (start,))
+        else:
+            rows = self.query("select k, v, replaced from reg where k >= %s and k < %s", (start, end))
+        found = {key: (value, replaced) for key, value, replaced in rows}
+        transaction["ops"].append(["look", (start, end, shelf), found, began, time.monotonic()])
+        return found
+
+    def write(self, transaction, key, replaced=None):
+        """Whether there was a row to write over, or there is one now."""
+        value = next(self.shared.values)
+        operation = ["write", key, value, time.monotonic(), None, None]
+        transaction["ops"].append(operation)
+        if replaced is not None:
+            rows = self.query("update reg set v = %s, replaced = %s where k = %s returning replaced", (value, replaced, key))
+        elif self.random.random() < 0.5:
+            rows = self.query("update reg set v = %s, replaced = v where k = %s returning replaced", (value, key))
+        else:
+            rows = self.query("insert into reg values (%s, %s, %s, 0) on conflict (k) do update set v = excluded.v, replaced = reg.v returning replaced",
+                              (key, key % self.SHELVES, value))
+        if not rows:
+            transaction["ops"].pop()
+            return False
+        operation[4:] = [time.monotonic(), rows[0][0]]
+        return True
 
 
 class Unique(Client):
@@ -620,4 +731,4 @@ class Definition(Client):
             self.autocommit(f"create index {name} on ix (a, b)")
 
 
-ALL = [Inserts, Bank, ListAppend, Unique, Counters, Indexes, Definition]
+ALL = [Inserts, Bank, ListAppend, Registers, Unique, Counters, Indexes, Definition]
