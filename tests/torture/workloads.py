@@ -425,9 +425,9 @@ class Registers(Client):
     def reset(cls):
         cls.keys = [[key, 0] for key in range(cls.KEYS)]
 
-    def key(self, is_write=False):
+    def key(self, is_write=False, at=None):
         with self.keys_lock:
-            place = self.random.choice(self.keys)
+            place = self.random.choice(self.keys) if at is None else self.keys[at]
             key = place[0]
             place[1] += is_write
             if place[1] > self.WRITES_MAX:
@@ -442,10 +442,13 @@ class Registers(Client):
             self.begin(level)
             word = "commit" if self.random.random() < 0.9 else "rollback"
             if self.random.random() < 0.3:
-                # Reads two and writes one of them: write skew, if another does the same the other way round.
-                first, second = self.key(), self.key(True)
+                # Reads a pair and writes one of both: write skew, if another writes the other meanwhile.
+                pair = self.random.randrange(self.KEYS // 2) * 2
+                other = self.random.randrange(2)
+                first, second = self.key(False, pair + 1 - other), self.key(True, pair + other)
                 self.look(transaction, first, first + 1)
                 self.look(transaction, second, second + 1)
+                time.sleep(self.random.random() * 0.004)
                 if not self.write(transaction, second):
                     word = "rollback"
             else:
