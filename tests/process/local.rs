@@ -158,6 +158,16 @@ fn temporary_files_have_a_bound() {
     cluster.stop();
 }
 
+#[test]
+fn prepared_transactions_have_a_bound() {
+    let cluster = Cluster::start(&["--max-prepared-transactions", "1"]);
+    let prepare = |name: &str| cluster.psql(&format!("begin; prepare transaction '{name}'"));
+    prepare("one").expect("there is room for it");
+    let refused = prepare("two").expect_err("there is none for two");
+    assert!(refused.contains("maximum number of prepared transactions reached"), "{refused}");
+    cluster.stop();
+}
+
 /// A database that serves is worth more than one that does not for want of a directory which few statements need.
 #[test]
 fn without_a_place_for_temporary_files_the_rest_is_served() {

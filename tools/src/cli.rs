@@ -105,6 +105,9 @@ pub struct LocalArgs {
     /// End sessions that hold purge back by a snapshot of this age, in seconds. [default: none is ended]
     #[arg(long, value_name = "SECONDS")]
     pub old_snapshot_threshold: Option<NonZeroU32>,
+    /// Transactions that may be prepared (PREPARE TRANSACTION) at once; 0: none.
+    #[arg(long, value_name = "N", default_value_t = ServerOptions::default().prepared_transactions_max)]
+    pub max_prepared_transactions: u32,
     /// Start a child again when it has died (never a fenced compute). Without this, its death is reported with
     /// the command that starts it.
     #[arg(long)]

@@ -181,6 +181,7 @@ impl Cluster<'_> {
             ("--cache-bytes", self.arguments.cache_bytes.to_string().into()),
             ("--workers", workers.to_string().into()),
             ("--max-connections", self.arguments.max_connections.to_string().into()),
+            ("--max-prepared-transactions", self.arguments.max_prepared_transactions.to_string().into()),
         ]));
         let temporary = self.arguments.temporary_bytes;
         arguments.extend(words(temporary.map(|bytes| ("--temporary-bytes", bytes.to_string().into()))));
