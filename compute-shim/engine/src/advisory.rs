@@ -165,6 +165,12 @@ impl Engine {
         self.locks.entries()
     }
 
+    /// The transaction has looked at [`Engine::lock_entries`] or [`Engine::read_entries`]. Locks fall as a commit is appended, so that
+    /// one which is not there is told of once all is durable that was appended before.
+    pub fn note_locks_seen(&self, txn: &mut Transaction) {
+        txn.depends_on(self.appended(), self.volume.vdl());
+    }
+
     /// The sessions that the session of a process number waits for, by theirs: those that hold what it wants, and those
     /// that stand before it.
     pub fn blocking_processes(&self, process_id: i32) -> Vec<i32> {

@@ -420,6 +420,28 @@ pub struct LockEntry {
     pub granted: bool,
 }
 
+/// What a serializable transaction has read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReadTarget {
+    /// One key of a tree, there or not. Which one is not kept.
+    Key(TreeId),
+    /// A leaf, and all keys that belong in it.
+    Leaf(TreeId, PageId),
+    /// All of a tree.
+    Tree(TreeId),
+}
+
+/// A read that writers look for, as `pg_locks` shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReadEntry {
+    /// What was read.
+    pub target: ReadTarget,
+    /// Names the transaction, as in [`LockEntry`]. It may have committed, and be concurrent with one that runs.
+    pub owner: u64,
+    /// The process number of its session; zero of one that is prepared.
+    pub process_id: i32,
+}
+
 /// PostgreSQL's four row lock modes, weakest first. An UPDATE that keeps the keys locks as `NoKeyUpdate` does, a DELETE
 /// or an UPDATE of a key as `Update`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

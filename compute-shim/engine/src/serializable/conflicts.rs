@@ -10,6 +10,7 @@
 use super::reads::{ReadSet, Reads, Target};
 use crate::hash::{FixedMap, FixedSet};
 use crate::locks::{Handle, NO_HANDLE};
+use crate::prepared::NO_PROCESS;
 use crate::types::{TreeId, TxId};
 use hexalog_protocol::Lsn;
 use std::collections::BTreeSet;
@@ -34,6 +35,8 @@ pub enum Cycle {
 /// A transaction that runs, or is concurrent with one that does.
 #[derive(Debug)]
 struct Member {
+    /// Of its session, for `pg_locks`; zero of one that is prepared.
+    process_id: i32,
     snapshot: Lsn,
     /// Declared so before its first statement: it will never write.
     is_read_only: bool,
@@ -61,6 +64,7 @@ struct Member {
 impl Member {
     fn new(snapshot: Lsn, is_read_only: bool) -> Member {
         Member {
+            process_id: NO_PROCESS,
             snapshot,
             is_read_only,
             tx_id: None,
@@ -148,6 +152,18 @@ impl Members {
     /// Targets that reads are noted for.
     pub fn targets(&self) -> usize {
         self.reads.len()
+    }
+
+    /// What each has read, with the process number of its session.
+    pub fn reads(&self) -> impl Iterator<Item = (Target, Handle, i32)> + '_ {
+        self.reads.iter().map(|(target, holder)| (target, holder, self.member(holder).process_id))
+    }
+
+    /// The transaction is of the session with this process number.
+    pub fn belongs_to(&mut self, me: Handle, process_id: i32) {
+        if let Some(member) = self.members.get_mut(&me) {
+            member.process_id = process_id;
+        }
     }
 
     fn member(&self, handle: Handle) -> &Member {
@@ -385,6 +401,7 @@ impl Members {
         let Some(member) = self.members.get_mut(&me) else { return };
         assert!(!member.is_doomed && member.settled().is_none(), "checked before");
         member.prepared = Some(at);
+        member.process_id = NO_PROCESS;
         self.settle(me, at);
     }
 

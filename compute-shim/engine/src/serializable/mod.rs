@@ -18,7 +18,7 @@ use crate::error::{EngineError, Need, Step};
 use crate::hash::key_hash;
 use crate::locks::Handle;
 use crate::transaction::Transaction;
-use crate::types::{Isolation, TreeId, TxId};
+use crate::types::{Isolation, ReadEntry, ReadTarget, TreeId, TxId};
 use crate::volume::Volume;
 use crate::write::Occupant;
 pub use conflicts::Cycle;
@@ -172,6 +172,21 @@ impl Engine {
         self.serializable.table.lock().members.hand_on(from, to);
     }
 
+    /// What serializable transactions have read that run, or that have committed and are concurrent with one that does.
+    pub fn read_entries(&self) -> Vec<ReadEntry> {
+        let _call = Call::enter();
+        let table = self.serializable.table.lock();
+        let entry = |(target, owner, process_id)| {
+            let target = match target {
+                Target::Key(tree, _) => ReadTarget::Key(tree),
+                Target::Leaf(tree, page) => ReadTarget::Leaf(tree, page),
+                Target::Tree(tree) => ReadTarget::Tree(tree),
+            };
+            ReadEntry { target, owner, process_id }
+        };
+        table.members.reads().map(entry).collect()
+    }
+
     /// This engine reads at what others have written: it cannot know their conflicts, and refuses SERIALIZABLE.
     pub fn refuse_serializable(&self) {
         self.serializable.is_refused.store(true, Ordering::Release);
@@ -215,6 +230,7 @@ impl Engine {
                 return Err(Need::Durable(commit).into());
             }
             let safety = table.members.begin(txn.handle, snapshot, is_read_only);
+            table.members.belongs_to(txn.handle, txn.process_id());
             self.serializable.count.store(table.members.len(), Ordering::Release);
             txn.is_watched = safety != Safety::Safe;
             if safety == Safety::Safe || !is_deferrable {

@@ -49,6 +49,11 @@ impl Reads {
         self.0.len()
     }
 
+    /// All of them, with their holders.
+    pub fn iter(&self) -> impl Iterator<Item = (Target, Handle)> + '_ {
+        self.0.iter().copied()
+    }
+
     /// The next of a target's holders after one; [`crate::locks::NO_HANDLE`] comes before all.
     pub fn holder_after(&self, target: Target, after: Handle) -> Option<Handle> {
         let (found, holder) = *self.0.range((target, after + 1)..).next()?;

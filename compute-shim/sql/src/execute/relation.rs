@@ -87,8 +87,12 @@ impl Operator for SystemScan {
         let Node::System { table, filter, .. } = &*self.plan else { unreachable!("built for system tables") };
         if self.rows.is_none() {
             self.rows = Some(system::rows(table, context.view, context.database, &context.env));
-            if table.name == "pg_prepared_xacts" {
-                context.database.engine().note_prepared_seen(context.stores.transaction);
+            match table.name {
+                "pg_prepared_xacts" => {
+                    context.database.engine().note_prepared_seen(context.stores.transaction);
+                }
+                "pg_locks" => context.database.engine().note_locks_seen(context.stores.transaction),
+                _ => {}
             }
         }
         let rows = self.rows.as_ref().expect("set above");

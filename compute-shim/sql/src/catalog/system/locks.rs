@@ -1,4 +1,4 @@
-//! `pg_locks`: relation and advisory locks, and transactions that are waited for.
+//! `pg_locks`: relation and advisory locks, transactions that are waited for, and what serializable ones have read.
 //!
 //! As in PostgreSQL, who waits for a row or a unique key waits for the transaction that has it. Transactions are
 //! known to the lock table by numbers of their own, of which an `xid` is made. A prepared one has no process, and -1 in front of its `xid`
@@ -9,7 +9,9 @@ use crate::catalog::object::Oid;
 use crate::database::Database;
 use crate::execute::Row;
 use crate::session::SessionView;
-use hexalog_engine::{LockEntry, LockedObject, Preparation, PreparedTransaction, RelationLockMode};
+use hexalog_engine::{
+    LockEntry, LockedObject, Preparation, PreparedTransaction, ReadEntry, ReadTarget, RelationLockMode,
+};
 use hexalog_sql_types::Datum;
 use hexalog_sql_types::datetime::Timestamptz;
 use std::collections::BTreeMap;
@@ -43,7 +45,35 @@ pub(super) fn pg_locks(view: &SessionView, database: &Database) -> Vec<Row> {
         let prepared = database.engine().blocking_prepared(process_id);
         rows.extend(others.chain(prepared).map(|other| transaction_row(process_id, owner, other, false)));
     }
+    rows.extend(read_rows(view, database));
     rows
+}
+
+/// What serializable transactions have read of this database: trees of others have no names here.
+fn read_rows(view: &SessionView, database: &Database) -> Vec<Row> {
+    let entries = database.engine().read_entries();
+    if entries.is_empty() {
+        return Vec::new();
+    }
+    let catalog = view.catalog();
+    let mut relations = BTreeMap::new();
+    for table in catalog.tables() {
+        let indexes = table.indexes.iter().filter_map(|index| Some((index.tree?, index.oid)));
+        relations.extend(indexes.chain([(table.tree, table.oid)]));
+    }
+    let row = |entry: &ReadEntry| {
+        let (kind, tree, page) = match entry.target {
+            ReadTarget::Key(tree) => ("tuple", tree, NULL),
+            ReadTarget::Leaf(tree, page) => ("page", tree, i32::try_from(page.0).map_or(NULL, Datum::Int4)),
+            ReadTarget::Tree(tree) => ("relation", tree, NULL),
+        };
+        let mut row = vec![text(kind), oid(catalog.database), oid(*relations.get(&tree)?), page];
+        row.extend([NULL, NULL, NULL, NULL, NULL, NULL]);
+        row.extend(holder(entry.process_id, entry.owner));
+        row.extend([text("SIReadLock"), Datum::Bool(true), FALSE, NULL]);
+        Some(row)
+    };
+    entries.iter().filter_map(row).collect()
 }
 
 /// Of prepared transactions.
