@@ -418,7 +418,7 @@ def check_cycles(shared, history, reads, orders):
     stuck = on_cycles(history, serial_edges(history, reads, orders, {SER}))
     if stuck:
         shared.violation("G2", f"{len(stuck)} transactions: " + "; ".join(map(brief, stuck[:4])))
-    shared.write_skews = getattr(shared, "write_skews", 0) + len(on_cycles(history, serial_edges(history, reads, orders, {RR})))
+    shared.write_skews += len(on_cycles(history, serial_edges(history, reads, orders, {RR})))
 
     def add(source, target):
         if source is not None and target is not None and source is not target:

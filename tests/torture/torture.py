@@ -324,7 +324,7 @@ class Run:
     def check_control(self, history):
         """Write skew is there at REPEATABLE READ: a check that finds none there would find none at SERIALIZABLE either."""
         committed = sum(1 for transaction in history if transaction["level"] == workloads.RR and transaction["outcome"] == "ok")
-        skews = getattr(self.shared, "write_skews", 0)
+        skews = self.shared.write_skews
         self.note(f"control: {committed} transactions at REPEATABLE READ, {skews} sightings of one in a cycle that SERIALIZABLE forbids")
         if committed >= CONTROL_MIN and (not skews or self.has_skew is False):
             self.shared.violation("control", f"no write skew in {committed} transactions at REPEATABLE READ: {skews}, {self.has_skew}")

@@ -37,6 +37,8 @@ class Shared:
         self.cluster, self.note, self.levels = cluster, note, levels
         self.is_stopping = threading.Event()
         self.violations = []
+        # Transactions at REPEATABLE READ that lay on a cycle which SERIALIZABLE forbids, at each check.
+        self.write_skews = 0
         self.lock = threading.Lock()
         self.values = itertools.count(1)
 
