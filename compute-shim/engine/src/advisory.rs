@@ -165,8 +165,8 @@ impl Engine {
         self.locks.entries()
     }
 
-    /// The transaction has looked at [`Engine::lock_entries`] or [`Engine::read_entries`]. Locks fall as a commit is appended, so that
-    /// one which is not there is told of once all is durable that was appended before.
+    /// The transaction has looked at [`Engine::lock_entries`], [`Engine::read_entries`] or [`Engine::blocking_processes`]. Locks fall as a
+    /// commit is appended, so that one which is not there is told of once all is durable that was appended before.
     pub fn note_locks_seen(&self, txn: &mut Transaction) {
         txn.depends_on(self.appended(), self.volume.vdl());
     }

@@ -174,13 +174,17 @@ fn answers_wait_for_what_they_rest_on() {
     assert!(b.session.answer_lsn() <= before);
     cluster.run(|| b.session.query_step(&mut harness::Silent)).expect("writes");
     assert_eq!(b.session.answer_lsn(), commit);
-    // Who is told that a lock is there no more is told of that commit.
-    let mut d = cluster.connect();
-    d.session.query_start("SELECT count(*) FROM pg_class; SELECT count(*) FROM pg_locks").expect("parses");
-    cluster.run(|| d.session.query_step(&mut harness::Silent)).expect("reads");
-    assert!(d.session.answer_lsn() <= before);
-    cluster.run(|| d.session.query_step(&mut harness::Silent)).expect("looks");
-    assert!(d.session.answer_lsn() >= commit);
+    // Who is told that a lock is there no more, or waited for no more, is told of that commit.
+    let looks = ["SELECT count(*) FROM pg_locks", "SELECT pg_blocking_pids(1)"];
+    let mut observers = looks.map(|look| {
+        let mut observer = cluster.connect();
+        observer.session.query_start(&format!("SELECT count(*) FROM pg_class; {look}")).expect("parses");
+        cluster.run(|| observer.session.query_step(&mut harness::Silent)).expect("reads");
+        assert!(observer.session.answer_lsn() <= before);
+        cluster.run(|| observer.session.query_step(&mut harness::Silent)).expect("looks");
+        assert!(observer.session.answer_lsn() >= commit, "{look}");
+        observer
+    });
     // A definition that is not durable is waited for before a statement rests on it.
     a.session.query_start("CREATE TABLE u (x int)").expect("parses");
     let step = |a: &mut harness::Client<'_>| a.session.query_step(&mut harness::Silent);
@@ -200,7 +204,9 @@ fn answers_wait_for_what_they_rest_on() {
     a.make_durable();
     cluster.run(|| c.session.query_step(&mut harness::Silent)).expect("runs");
     c.fail(&hexalog_sql_types::SqlError::internal("end of the test"));
-    d.fail(&hexalog_sql_types::SqlError::internal("end of the test"));
+    for observer in &mut observers {
+        observer.fail(&hexalog_sql_types::SqlError::internal("end of the test"));
+    }
     b.fail(&hexalog_sql_types::SqlError::internal("end of the test"));
     b.query("ROLLBACK");
     a.fail(&hexalog_sql_types::SqlError::internal("end of the test"));

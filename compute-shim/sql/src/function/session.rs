@@ -51,6 +51,7 @@ fn current_database(context: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
 fn blocking_pids(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
     let blocking =
         i32::try_from(integer_at(arguments, 0)).map(|pid| context.stores.engine.blocking_processes(pid));
+    context.stores.engine.note_locks_seen(context.stores.transaction);
     let blocking = blocking.unwrap_or_default().into_iter().map(Datum::Int4).collect();
     Ok(Array::from_values(TypeId::INT4, blocking).into())
 }
