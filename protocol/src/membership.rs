@@ -10,6 +10,7 @@
 use crate::message::{Candidate, Member, Membership};
 use crate::{MembershipEpoch, SegmentId};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 /// Changes of one group that may be under way at once. With more, so many members of a group might have to have a record that one
 /// which is gone stops writes.
@@ -24,7 +25,7 @@ pub enum ChangeRefused {
     ChangesAlready,
     /// [`CHANGES_MAX`] changes are under way.
     TooMany,
-    /// The node has a member of the group already, or is to have one.
+    /// The node has a member of the group already, or is to have one; or one that is gone was at its address.
     IsMember,
     /// No such candidate.
     NoSuchCandidate,
@@ -42,7 +43,10 @@ impl Membership {
         slots.sort_unstable();
         let mut segments: Vec<SegmentId> = self.everyone().map(|member| member.segment).collect();
         segments.sort_unstable();
+        let mut addresses: Vec<SocketAddr> = self.everyone().map(|member| member.address).collect();
+        addresses.sort_unstable();
         slots.windows(2).all(|pair| pair[0] != pair[1])
+            && addresses.windows(2).all(|pair| pair[0] != pair[1])
             && slots.iter().all(|slot| usize::from(*slot) < self.members.len())
             && segments.windows(2).all(|pair| pair[0] != pair[1])
     }
@@ -83,7 +87,10 @@ impl Membership {
         if self.candidates.len() >= CHANGES_MAX {
             return Err(ChangeRefused::TooMany);
         }
-        if self.everyone().any(|other| other.node == member.node || other.segment == member.segment) {
+        let is_taken = |other: &Member| {
+            other.node == member.node || other.segment == member.segment || other.address == member.address
+        };
+        if self.everyone().any(is_taken) {
             return Err(ChangeRefused::IsMember);
         }
         let mut next = self.next();
@@ -120,7 +127,6 @@ impl Membership {
 mod tests {
     use super::*;
     use crate::NodeId;
-    use core::net::SocketAddr;
 
     fn member(number: u32) -> Member {
         let address = SocketAddr::from(([127, 0, 0, 1], 7000 + number as u16));

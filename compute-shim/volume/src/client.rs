@@ -21,7 +21,7 @@ use crate::link::{FRAMES_IN_FLIGHT_MAX, Link, LinkState};
 use crate::log::{BOXCAR_BYTES, Log, LogFull};
 use crate::promises::Moment;
 use crate::reads::Reads;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -31,7 +31,7 @@ use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{Hello, Message, Role, Room, StatusQuery, WriterHead};
 use hexalog_protocol::mtr::Mtr;
-use hexalog_protocol::{GroupId, Lsn, PageId};
+use hexalog_protocol::{GroupId, Lsn, MembershipEpoch, PageId};
 use recovery::Opening;
 
 /// A connection whose frame has gone unacknowledged for this long is closed and made anew: the shard may have been
@@ -60,14 +60,14 @@ enum Request {
     Hello,
     Bump,
     Join,
-    /// Told who the members are and where.
-    Members,
+    /// Told who the members of a group are and where.
+    Members(GroupId, MembershipEpoch),
     /// Told that they have changed.
-    ChangedMembers,
+    ChangedMembers(GroupId, MembershipEpoch),
     /// Told of a segment that it should have.
     Name,
     /// Told of the segment that is to take a member's place.
-    Candidate,
+    Candidate(GroupId, MembershipEpoch),
     Status,
     /// A status asked for only to learn whether the epoch still stands.
     Contact {
@@ -142,6 +142,8 @@ pub struct Client {
     room: Room,
     /// Groups whose members have changed since the last flush.
     changed: BTreeMap<GroupId, members::Change>,
+    /// Of each group who has said that its members as they are now are durable there.
+    knowing: Vec<BTreeSet<LinkIndex>>,
     /// Last time at which a recovery read quorum of one group answered under our epoch.
     quorum_contact_us: u64,
     contact_us: Vec<u64>,
@@ -193,6 +195,7 @@ impl Client {
             log_was_full: false,
             room: Room::Ample,
             changed: BTreeMap::new(),
+            knowing: vec![BTreeSet::new(); config.groups.len()],
             quorum_contact_us: 0,
             counters: Counters::default(),
             config,
@@ -202,6 +205,11 @@ impl Client {
     /// Whether appends are taken.
     pub fn is_writing(&self) -> bool {
         matches!(self.phase, Phase::Writing)
+    }
+
+    /// Whether another writer has the volume.
+    pub fn is_fenced(&self) -> bool {
+        matches!(self.phase, Phase::Fenced)
     }
 
     /// Whether reads are served.
@@ -335,10 +343,12 @@ impl Client {
         }
         self.connect_links(now, effects);
         self.advance_opening(now, effects);
+        if self.is_writing() {
+            self.tell_changes(effects);
+        }
         self.send_reads(now, effects);
         self.send_contact_queries(now, effects);
         if self.is_writing() {
-            self.tell_changes(effects);
             self.send_frames(now, effects);
         }
         self.invariants();

@@ -80,6 +80,8 @@ struct Served {
     tail_acknowledged: Option<Lsn>,
     /// The member said that its state is lost: it takes no batches, and the link's other groups must not suffer.
     is_lost: bool,
+    /// The shard has another segment of the group than the one that is meant.
+    is_another: bool,
 }
 
 /// A connection to one shard.
@@ -117,6 +119,7 @@ impl Link {
                 membership_epoch,
                 tail_acknowledged: None,
                 is_lost: false,
+                is_another: false,
             })
             .collect();
         Link {
@@ -152,7 +155,14 @@ impl Link {
             None => {
                 self.served.retain(|served| served.group != group);
                 let tail_acknowledged = None;
-                self.served.push(Served { group, slot, membership_epoch, tail_acknowledged, is_lost: true });
+                self.served.push(Served {
+                    group,
+                    slot,
+                    membership_epoch,
+                    tail_acknowledged,
+                    is_lost: true,
+                    is_another: false,
+                });
             }
         }
     }
@@ -208,6 +218,18 @@ impl Link {
             self.refused_pause_us = (self.refused_pause_us * 2).min(REFUSED_PAUSE_US_MAX);
         }
         begins
+    }
+
+    /// The shard told which segment of the group it has.
+    pub fn set_another(&mut self, group: GroupId, is_another: bool) {
+        for served in self.served.iter_mut().filter(|served| served.group == group) {
+            served.is_another = is_another;
+        }
+    }
+
+    /// Whether what the shard tells of the group is of another segment than the one that is meant.
+    pub fn has_another(&self, group: GroupId) -> bool {
+        self.served.iter().any(|served| served.group == group && served.is_another)
     }
 
     /// Whether the group's member here has lost its state, as it last told.

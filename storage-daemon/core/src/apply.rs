@@ -278,7 +278,8 @@ impl Shard {
     ) -> WriteAck {
         let segments = groups.filter_map(|group| self.segments.get(&(volume, group)));
         let counts = |segment: &&Segment| {
-            segment.bumped == writer && segment.health == Health::Sound && !segment.lacks_index
+            let may_count = segment.health == Health::Sound && !segment.lacks_index && !segment.is_replaced;
+            segment.bumped == writer && may_count
         };
         let bound: Vec<_> = segments.filter(counts).collect();
         WriteAck {

@@ -118,13 +118,14 @@ impl Shard {
         if !membership.is_valid() {
             return Err(RefusalReason::Malformed);
         }
-        // Who has been replaced is told so: it asks its peers nothing more, and keeps no log for them.
-        if !membership.has(segment.id) && membership.epoch == segment.members_promised {
-            return Err(RefusalReason::NotAllowed);
-        }
         // Told with every connection of a writer; only what is new costs an append.
         if membership == segment.membership {
             return Ok(Staged::Log);
+        }
+        // Who has been replaced is told so: it asks its peers nothing more, and keeps no log for them.
+        if !membership.has(segment.id) && membership.epoch == segment.members_promised && !segment.is_replaced
+        {
+            return Err(RefusalReason::NotAllowed);
         }
         if segment.decided.members.as_ref() == Some(&membership) {
             return Ok(Staged::Checkpoint);
@@ -155,12 +156,13 @@ impl Shard {
                 None => Err(RefusalReason::UnknownSegment),
                 Some(segment) => segment.check_bump(writer),
             };
-            // A history that is left to a checkpoint will annul what an answer by the log would tell: that answer waits for the
-            // same checkpoint.
-            let waits_for_history =
-                self.segments.get(&key).is_some_and(|segment| segment.decided.history.is_some());
+            // A history that is left to a checkpoint will annul what an answer by the log would tell, and members make it count or
+            // not: that answer waits for the same checkpoint.
+            let waits_for_checkpoint = self.segments.get(&key).is_some_and(|segment| {
+                segment.decided.history.is_some() || segment.decided.members.is_some()
+            });
             // A repeated bump is recorded again: the answer tells the state at its own place in the log.
-            let staged = accepted.and_then(|_| match waits_for_history {
+            let staged = accepted.and_then(|_| match waits_for_checkpoint {
                 true => Ok(Staged::Checkpoint),
                 false => self.stage_or_decide(&Entry::EpochBump { volume, group, writer }),
             });

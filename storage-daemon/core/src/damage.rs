@@ -25,7 +25,7 @@ use alloc::vec::Vec;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{CreateSegment, RefusalReason};
 use hexalog_protocol::quorum::QuorumModel;
-use hexalog_protocol::{Incarnation, Lsn};
+use hexalog_protocol::{Incarnation, Lsn, SegmentId};
 use hexalog_storage_format::entry::Entry;
 
 /// Peers that make sure of what the segment once said: so many meet every set of peers that makes a write quorum with it.
@@ -116,7 +116,8 @@ impl Segment {
         scls.get(WITNESSES_MIN - 1).copied()
     }
 
-    /// What those peers told that are members: a write quorum need not have a candidate among those that a witness stands for.
+    /// What those peers told that are members: of records, a write quorum need not have a candidate among those that a witness
+    /// stands for.
     fn witnesses(&self) -> impl Iterator<Item = Told> + '_ {
         let members = self.gossip.peers().filter(|peer| self.membership.has_member(peer.segment));
         members.filter_map(|peer| peer.told)
@@ -131,12 +132,19 @@ impl Segment {
 
     /// The highest writer that enough peers have told. Two of one epoch exclude each other: then it can be none of them.
     fn promise_of_peers(&self) -> Option<WriterId> {
-        let told: Vec<WriterId> = self.witnesses().map(|it| it.writer).collect();
+        let everyone: Vec<SegmentId> = self.membership.everyone().map(|member| member.segment).collect();
+        let word = |segment: SegmentId| {
+            self.gossip.peers().find(|peer| peer.segment == segment).and_then(|peer| peer.told)
+        };
+        // A fence may be one of members that came since: three slots, and of one that changes who is in it and who is to be.
+        let slots = self.membership.count_in_every_set(|place| word(everyone[place]).is_some());
+        let told: Vec<WriterId> =
+            everyone.iter().filter_map(|segment| word(*segment)).map(|it| it.writer).collect();
         let highest = told.iter().copied().max_by_key(|writer| writer.epoch)?;
         let mut of_epoch = told.iter().filter(|writer| writer.epoch == highest.epoch);
         let is_one = of_epoch.all(|writer| *writer == highest);
         let writer = if is_one { highest } else { WriterId { incarnation: Incarnation(0), ..highest } };
-        (told.len() >= WITNESSES_MIN).then_some(writer)
+        (slots >= WITNESSES_MIN).then_some(writer)
     }
 }
 

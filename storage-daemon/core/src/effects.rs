@@ -20,7 +20,7 @@ pub struct Now {
 
 /// A connection as the core knows it. The driver numbers accepted ones upwards from 1; the core numbers the
 /// ones it asks for ([`Effect::Connect`]) from `1 << 63` upwards. Never reused within a run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct ConnectionId(pub u64);
 
 /// Part of a device.

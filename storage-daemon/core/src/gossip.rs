@@ -130,6 +130,18 @@ impl SegmentGossip {
         }
     }
 
+    /// The same once members have changed: how far those are that stay is known, and what they told of epochs is asked again.
+    pub fn after(before: &SegmentGossip, own: SegmentId, membership: &Membership) -> SegmentGossip {
+        let mut gossip = SegmentGossip::new(own, membership);
+        for peer in &mut gossip.peers {
+            if let Some(known) = before.peers.iter().find(|known| known.segment == peer.segment) {
+                let address = peer.address;
+                *peer = Peer { address, knows_members: false, told: None, ..known.clone() };
+            }
+        }
+        gossip
+    }
+
     pub fn peers(&self) -> impl Iterator<Item = &Peer> + '_ {
         self.peers.iter()
     }

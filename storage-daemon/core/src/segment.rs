@@ -311,7 +311,7 @@ impl Segment {
     /// The members changed, durably.
     pub fn set_membership(&mut self, membership: Membership) {
         assert!(membership.epoch >= self.membership.epoch);
-        self.gossip = SegmentGossip::new(self.id, &membership);
+        self.gossip = SegmentGossip::after(&self.gossip, self.id, &membership);
         if membership.epoch >= self.members_promised {
             self.promise_members(&membership);
         }

@@ -29,7 +29,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use hexalog_protocol::frame::Frame;
 use hexalog_protocol::message::{Message, RefusalReason};
-use hexalog_protocol::{DeviceId, PAGE_SIZE, VolumeId};
+use hexalog_protocol::{DeviceId, PAGE_SIZE, VolumeEpoch, VolumeId};
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use hexalog_storage_format::superblock::{SUPERBLOCK_AREA_BYTES, Superblock};
 
@@ -73,6 +73,8 @@ pub(crate) struct VolumeView {
     pub heard_unstaged: Option<Heard>,
     /// Where the writer sends its frames from: SCLs that gossip moves are pushed there.
     pub writer_connection: Option<ConnectionId>,
+    /// The newest connection on which a writer has begun to tell everything, under which epoch.
+    pub told_on: (VolumeEpoch, ConnectionId),
 }
 
 /// A shard machine.

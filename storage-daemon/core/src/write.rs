@@ -80,8 +80,10 @@ impl Shard {
     /// False if no segment of the volume is bound to this writer.
     fn hear(&mut self, connection: ConnectionId, head: &WriterHead, now: Now, effects: &mut Effects) -> bool {
         let mut hears = false;
-        let is_new =
-            self.volumes.get(&head.volume).and_then(|view| view.writer_connection) != Some(connection);
+        // A frame of an earlier connection may come late: what it tells is old, and it is no beginning.
+        let told_on = self.volumes.get(&head.volume).map(|view| view.told_on).unwrap_or_default();
+        let (is_new, is_late) =
+            ((head.writer.epoch, connection) > told_on, (head.writer.epoch, connection) < told_on);
         let keys = (head.volume, GroupId(0))..=(head.volume, GroupId(u32::MAX));
         for (key, segment) in self.segments.range_mut(keys) {
             if head.writer.epoch > segment.promised.epoch {
@@ -110,7 +112,10 @@ impl Shard {
             return false;
         }
         let view = self.volumes.entry(head.volume).or_default();
-        if view.writer_connection.replace(connection) != Some(connection) {
+        if !is_late {
+            view.told_on = (head.writer.epoch, connection);
+        }
+        if !is_late && view.writer_connection.replace(connection) != Some(connection) {
             // What was lost between the state that it asked for and now, it has not been told.
             let lost = self.segments_of(head.volume).filter(|segment| segment.health != Health::Sound);
             let lost: BTreeSet<SegmentKey> = lost.map(Segment::key).collect();

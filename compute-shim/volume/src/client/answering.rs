@@ -1,17 +1,17 @@
 //! The client's answers to what arrives: greetings, acknowledgements, pages, refusals.
 
 use super::{Client, Phase, Request};
-use crate::config::LinkIndex;
+use crate::config::{LinkIndex, Slot};
 use crate::effects::{Effect, Effects, Now};
 use crate::link::LinkState;
 use alloc::format;
 use alloc::vec::Vec;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{
-    CreateSegment, EpochBump, InstallHistory, Message, Refusal, RefusalReason, SegmentState, SetMembership,
-    Status, StatusQuery, WriteAck,
+    CreateSegment, EpochBump, InstallHistory, Message, Refusal, RefusalReason, SegmentState, SegmentStatus,
+    SetMembership, Status, StatusQuery, WriteAck,
 };
-use hexalog_protocol::{GroupId, MembershipEpoch};
+use hexalog_protocol::{GroupId, MembershipEpoch, SegmentId};
 
 impl Client {
     pub(super) fn message(
@@ -72,6 +72,12 @@ impl Client {
         }
     }
 
+    /// The segment that stands at this slot.
+    pub(super) fn segment_at(&self, group: GroupId, slot: Slot) -> Option<SegmentId> {
+        let membership = &self.config.groups[group.0 as usize];
+        membership.everyone().nth(slot.0).map(|member| member.segment)
+    }
+
     pub(super) fn send_bump(&mut self, link: LinkIndex, effects: &mut Effects) {
         let groups = self.links[link.0].groups().map(|(group, _)| group).collect();
         let bump = EpochBump { volume: self.config.volume, writer: self.writer, groups };
@@ -99,7 +105,7 @@ impl Client {
         let groups: Vec<GroupId> = self.links[link.0].groups().map(|(group, _)| group).collect();
         for group in groups {
             if self.config.groups[group.0 as usize].epoch > MembershipEpoch::FIRST {
-                self.tell_members(link, group, Request::Members, effects);
+                self.tell_members(link, group, Request::ChangedMembers, effects);
             }
         }
     }
@@ -108,10 +114,11 @@ impl Client {
         &mut self,
         link: LinkIndex,
         group: GroupId,
-        request: Request,
+        request: fn(GroupId, MembershipEpoch) -> Request,
         effects: &mut Effects,
     ) {
         let membership = self.config.groups[group.0 as usize].clone();
+        let request = request(group, membership.epoch);
         let set = SetMembership { volume: self.config.volume, group, membership };
         self.send(link, request, &Message::SetMembership(set), effects);
     }
@@ -145,7 +152,7 @@ impl Client {
         let served: Vec<_> = self.links[link.0].groups().collect();
         for (group, slot) in served {
             let membership = self.config.groups[group.0 as usize].clone();
-            let segment = membership.everyone().nth(slot.0).expect("routes are of these members").segment;
+            let segment = self.segment_at(group, slot).expect("routes are of these members");
             let lost = CreateSegment {
                 volume: self.config.volume,
                 group,
@@ -190,6 +197,11 @@ impl Client {
                 self.send_status_query(link, effects);
             }
             Some(Request::Repair(id)) => self.repair_history_installed(id, now, effects),
+            Some(
+                Request::Members(group, epoch)
+                | Request::ChangedMembers(group, epoch)
+                | Request::Candidate(group, epoch),
+            ) => self.members_known(link, group, epoch),
             Some(Request::Name) if !self.is_naming(link) => self.start_over(link, now, effects),
             _ => {}
         }
@@ -221,7 +233,7 @@ impl Client {
                 self.check_fenced(segment.writer, effects);
                 continue;
             }
-            self.note_segment(link, segment.group, segment.scl, segment.vdl_heard, segment.state);
+            self.note_segment(link, segment);
         }
         if matches!(self.phase, Phase::Fenced) {
             return;
@@ -260,6 +272,9 @@ impl Client {
             return;
         }
         for (group, scl) in &ack.scls {
+            if self.links[link.0].has_another(*group) {
+                continue;
+            }
             // A member whose state is lost is in no acknowledgement: this one has been hydrated since it told.
             self.links[link.0].set_lost(*group, false);
             if let Some(slot) = self.routes.slot(link, *group) {
@@ -294,11 +309,17 @@ impl Client {
         self.contact_us[link.0] = self.contact_us[link.0].max(asked_us);
         let read = usize::from(self.config.quorum.read);
         for group in 0..self.config.groups.len() {
-            let links = self.routes.members_of_group(GroupId(group as u32));
+            let members = self.routes.members_of_group(GroupId(group as u32));
+            let candidates = &self.routes.links_of_group[group][members.len()..];
             let mut times = [0; 8];
-            let count = links.len().min(times.len());
-            for (time, link) in times.iter_mut().zip(links) {
+            let count = members.len().min(times.len());
+            for (time, link) in times.iter_mut().zip(members) {
                 *time = self.contact_us[link.0];
+            }
+            // An opener may find the change done, and fence with the candidate in the member's place.
+            for (candidate, link) in self.config.groups[group].candidates.iter().zip(candidates) {
+                let time = &mut times[usize::from(candidate.slot)];
+                *time = (*time).min(self.contact_us[link.0]);
             }
             times[..count].sort_unstable_by(|a, b| b.cmp(a));
             self.quorum_contact_us = self.quorum_contact_us.max(times[read - 1]);
@@ -348,7 +369,9 @@ impl Client {
                 return;
             }
             // It keeps what it knew; the next connection tells it again.
-            Some(Request::Members) => return,
+            Some(Request::Members(..)) => return,
+            // It is named to the shard, which will refuse the bump for it too.
+            Some(Request::ChangedMembers(..)) if refusal.reason == RefusalReason::UnknownSegment => return,
             // Asked by a repair that was given up.
             None if request_id != 0 && matches!(self.phase, Phase::Opening(_)) => return,
             _ => {}
@@ -402,16 +425,14 @@ impl Client {
         is_later && !is_reader
     }
 
-    fn note_segment(
-        &mut self,
-        link: LinkIndex,
-        group: GroupId,
-        scl: hexalog_protocol::Lsn,
-        vdl_heard: hexalog_protocol::Lsn,
-        state: SegmentState,
-    ) {
+    fn note_segment(&mut self, link: LinkIndex, told: &SegmentStatus) {
+        let (group, scl, vdl_heard) = (told.group, told.scl, told.vdl_heard);
         let Some(slot) = self.routes.slot(link, group) else { return };
-        if matches!(state, SegmentState::Damaged | SegmentState::NeedsHydration) {
+        let is_lost = matches!(told.state, SegmentState::Damaged | SegmentState::NeedsHydration);
+        // The shard may have one that was replaced long ago, and not the one that is meant.
+        let is_another = self.segment_at(group, slot) != Some(told.segment);
+        self.links[link.0].set_another(group, is_another);
+        if is_lost || is_another {
             return self.member_lost(link, group);
         }
         self.links[link.0].set_lost(group, false);

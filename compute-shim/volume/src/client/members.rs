@@ -11,7 +11,7 @@ use crate::link::Link;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use hexalog_protocol::message::{Candidate, CreateSegment, Membership, Message};
-use hexalog_protocol::{GroupId, Lsn, SegmentId};
+use hexalog_protocol::{GroupId, Lsn, MembershipEpoch, SegmentId};
 
 /// What a change of a group's members has to be told.
 #[derive(Debug, Default)]
@@ -33,13 +33,15 @@ pub struct CandidateStatus {
     pub scl: Option<Lsn>,
     /// The group's last record <= VDL.
     pub tail: Lsn,
+    /// Whether enough members know of it: [`Client::are_members_settled`].
+    pub is_settled: bool,
 }
 
 impl CandidateStatus {
-    /// Whether it may take the member's place: it has every record that is durable, and what becomes so from now on it has too,
-    /// since nothing does without it.
+    /// Whether it may take the member's place: it has every record that is durable, and what becomes so from now on is at a write
+    /// quorum of the set with it too.
     pub fn is_complete(&self) -> bool {
-        self.scl.is_some_and(|scl| scl >= self.tail)
+        self.is_settled && self.scl.is_some_and(|scl| scl >= self.tail)
     }
 }
 
@@ -57,6 +59,7 @@ impl Client {
                     segment: candidate.member.segment,
                     scl,
                     tail: self.durability.tail(group),
+                    is_settled: self.are_members_settled(group),
                 }
             };
             candidates.map(status).collect::<Vec<_>>()
@@ -65,11 +68,16 @@ impl Client {
     }
 
     /// The group has these members now, as metadata says on behalf of this writer: counted at once, and told with the next
-    /// [`Client::flush`], ahead of any frame. Nothing happens if it is known.
+    /// [`Client::flush`], ahead of any frame. Nothing happens if it is known, or
+    /// another writer has the volume.
     ///
     /// # Panics
-    /// If the client does not write, or the members are not valid ones.
+    /// If the client has not opened the volume for writing, or the members are not valid ones.
     pub fn set_members(&mut self, group: GroupId, membership: Membership) {
+        if self.is_fenced() {
+            // Another writer has the volume since the step was made: it knows.
+            return;
+        }
         assert!(self.is_writing(), "an opening works on the members that it found");
         assert!(membership.is_valid());
         let before = &self.config.groups[group.0 as usize];
@@ -104,6 +112,24 @@ impl Client {
             }
         }
         self.config.groups[group.0 as usize] = membership;
+        self.knowing[group.0 as usize].clear();
+    }
+
+    /// A link has made a group's members durable.
+    pub(super) fn members_known(&mut self, link: LinkIndex, group: GroupId, epoch: MembershipEpoch) {
+        if self.config.groups[group.0 as usize].epoch == epoch {
+            self.knowing[group.0 as usize].insert(link);
+        }
+    }
+
+    /// Whether a group's members as they are now are durable at a write quorum of every set: the next step of a change may be made
+    /// then, and not before. Whoever rests on three of older members meets one of these.
+    pub fn are_members_settled(&self, group: GroupId) -> bool {
+        let (links, knowing) =
+            (&self.routes.links_of_group[group.0 as usize], &self.knowing[group.0 as usize]);
+        let membership = &self.config.groups[group.0 as usize];
+        let count = membership.count_in_every_set(|slot| knowing.contains(&links[slot]));
+        count >= usize::from(self.config.quorum.write)
     }
 
     /// Tells who is connected of members that have changed, those that are none any more too; others learn of them when they come.
@@ -137,6 +163,7 @@ impl Client {
             base_lsn: Lsn::ZERO,
             membership: self.config.groups[group.0 as usize].clone(),
         };
-        self.send(link, Request::Candidate, &Message::RestoreSegment(candidate), effects);
+        let request = Request::Candidate(group, self.config.groups[group.0 as usize].epoch);
+        self.send(link, request, &Message::RestoreSegment(candidate), effects);
     }
 }

@@ -197,6 +197,10 @@ impl Client {
             return;
         }
         let Some(slot) = self.routes.slot(link, bumped.group) else { return };
+        if self.segment_at(bumped.group, slot) != Some(bumped.segment) {
+            // One that was replaced long ago, and not the one that is meant.
+            return;
+        }
         let Phase::Opening(opening) = &mut self.phase else { return };
         if opening.unsure.contains(&link) {
             // It was asked before what it was told, and is about to be asked again.

@@ -1,6 +1,7 @@
 //! A group whose members change while the client writes.
 
 use super::opener::Opener;
+use hexalog_protocol::membership::ChangeRefused;
 use hexalog_protocol::message::{Done, Member, Membership, Message, RefusalReason};
 use hexalog_protocol::{GroupId, Lsn, NodeId, SegmentId};
 use std::net::SocketAddr;
@@ -27,6 +28,14 @@ impl Opener {
         self.sent.iter_mut().for_each(Vec::clear);
         self.client.set_members(GROUP, next);
         self.flush();
+    }
+
+    /// These have made the members durable.
+    fn members_known_by(&mut self, links: impl Iterator<Item = usize>) {
+        for link in links {
+            let told = self.request(link, SET_MEMBERSHIP);
+            self.answer(link, told, &Message::Done(Done {}));
+        }
     }
 
     /// One record is appended and sent; returns it and the request to each link that it was sent on.
@@ -99,10 +108,14 @@ fn a_candidate_takes_the_place_when_it_has_all_and_then_counts_alone() {
     assert_eq!((candidate.segment, candidate.scl, candidate.tail), (CANDIDATE, Some(Lsn(10)), lsn));
     assert!(!candidate.is_complete(), "it lacks what was written before it came");
     opener.acknowledge(NEW, 0, lsn);
-    assert!(opener.client.candidates()[0].is_complete());
+    opener.members_known_by(0..3);
+    assert!(!opener.client.candidates()[0].is_complete(), "too few know that there is a candidate");
+    opener.members_known_by(3..4);
+    assert!(opener.client.candidates()[0].is_complete() && opener.client.are_members_settled(GROUP));
     let next = opener.membership().finish(CANDIDATE).expect("a candidate");
     opener.sent.iter_mut().for_each(Vec::clear);
     opener.client.set_members(GROUP, next);
+    assert!(!opener.client.are_members_settled(GROUP), "nobody knows yet");
     opener.flush();
     assert!(opener.was_sent(OLD, SET_MEMBERSHIP), "who is replaced is told so");
     let (lsn, requests) = opener.write();
@@ -169,4 +182,89 @@ fn no_set_is_left_out() {
     let mut next = opener.membership();
     next.epoch.0 += 2;
     opener.client.set_members(GROUP, next);
+}
+
+/// Three of the old set need not meet a fence of four of the new one, which an opener makes that finds the change done.
+#[test]
+fn contact_is_with_three_slots_of_every_set() {
+    let mut opener = Opener::opened();
+    opener.begin_change();
+    opener.candidate_comes(Lsn(10));
+    let before = opener.client.quorum_contact_us();
+    opener.now_us += 5_000_000;
+    opener.sent.iter_mut().for_each(Vec::clear);
+    opener.client.want_contact();
+    opener.flush();
+    for link in [3, 4, OLD] {
+        let query = opener.request(link, 18);
+        opener.tells(link, query, hexalog_protocol::message::SegmentState::Open, super::opener::OPENER, 10);
+    }
+    assert_eq!(
+        opener.client.quorum_contact_us(),
+        before,
+        "A, B, C and the candidate may have promised another"
+    );
+}
+
+/// A shard may still have a segment of the group that was replaced long ago.
+#[test]
+fn another_segment_is_not_the_candidate() {
+    let mut opener = Opener::opened();
+    let (lsn, requests) = opener.write();
+    (0..6).for_each(|link| opener.acknowledge(link, requests[link].expect("sent"), lsn));
+    let address = SocketAddr::from(([127, 0, 0, 1], 7006));
+    let member = Member { segment: SegmentId(77), node: NodeId(6), az: 2, address };
+    let next = opener.membership().begin(OLD as u8, member).expect("a change");
+    opener.sent.iter_mut().for_each(Vec::clear);
+    opener.client.set_members(GROUP, next);
+    opener.flush();
+    opener.welcome(NEW);
+    // Segment 6 is there, not 77 (`joined` tells SegmentId(link)).
+    opener.joined(NEW, lsn.0);
+    assert!(!opener.client.candidates()[0].is_complete(), "that is not the candidate");
+}
+
+/// The host of a dead member is set up anew, as another node, at the same address: two members on one connection.
+#[test]
+fn a_new_node_at_the_old_address_is_no_candidate() {
+    let opener = Opener::opened();
+    let address = SocketAddr::from(([127, 0, 0, 1], 7005));
+    let member = Member { segment: CANDIDATE, node: NodeId(6), az: 2, address };
+    assert_eq!(opener.membership().begin(OLD as u8, member), Err(ChangeRefused::IsMember));
+}
+
+/// A read under the new members that went ahead of the news would be refused.
+#[test]
+fn reads_go_behind_the_news() {
+    let mut opener = Opener::opened();
+    let address = SocketAddr::from(([127, 0, 0, 1], 7006));
+    let member = Member { segment: CANDIDATE, node: NodeId(6), az: 2, address };
+    let next = opener.membership().begin(OLD as u8, member).expect("a change");
+    opener.sent.iter_mut().for_each(Vec::clear);
+    opener.client.set_members(GROUP, next);
+    opener.client.read(hexalog_protocol::PageId(1), opener.client.vdl());
+    opener.flush();
+    for link in 0..6 {
+        let kinds: Vec<u16> = opener.sent[link].iter().map(|sent| sent.0).collect();
+        let read = kinds.iter().position(|kind| *kind == 8);
+        let told = kinds.iter().position(|kind| *kind == SET_MEMBERSHIP).unwrap();
+        assert!(read.is_none_or(|read| told < read), "link {link}: {kinds:?}");
+    }
+}
+
+/// Between the step in metadata and the word to the client another writer may have opened the volume.
+#[test]
+fn a_fenced_client_is_told_in_vain() {
+    use super::opener::OPENER;
+    let mut opener = Opener::opened();
+    let address = SocketAddr::from(([127, 0, 0, 1], 7006));
+    let member = Member { segment: CANDIDATE, node: NodeId(6), az: 2, address };
+    let next = opener.membership().begin(OLD as u8, member).expect("a change");
+    opener.client.want_contact();
+    opener.flush();
+    let query = opener.request(0, 18);
+    let later = hexalog_protocol::ids::WriterId { epoch: hexalog_protocol::VolumeEpoch(10), ..OPENER };
+    opener.tells(0, query, hexalog_protocol::message::SegmentState::Open, later, 10);
+    opener.client.set_members(GROUP, next);
+    assert!(opener.client.is_fenced() && opener.client.candidates().is_empty());
 }

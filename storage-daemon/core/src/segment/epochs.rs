@@ -34,6 +34,9 @@ impl Segment {
     /// Rules for a writer's batches: exact writer, its history durable here, its view of the members.
     pub fn check_write(&self, writer: WriterId, membership: MembershipEpoch) -> Result<(), RefusalReason> {
         self.check_writer(writer)?;
+        if self.is_replaced {
+            return Err(RefusalReason::NotAllowed);
+        }
         if !self.is_open() {
             return Err(RefusalReason::EpochBehind);
         }

@@ -351,3 +351,61 @@ fn what_an_opener_tells_under_another_history_is_not_heard() {
         assert_eq!(split.status(SECOND).vdl_heard, heard, "told under {history:?}");
     }
 }
+
+/// A frame of an earlier connection of the same writer may come late: tails that were told since stand.
+#[test]
+fn a_late_frame_of_an_earlier_connection_begins_nothing() {
+    let mut world = World::new(816);
+    create_volume(&mut world, 2);
+    let mut first = Writer::open(&mut world, 1, 2, None);
+    first.write_many(&mut world, 20);
+    first.tell_floor(&mut world);
+    first.converge(&mut world);
+    let before = status(&mut world, 0);
+    let old = first.wire(0).expect("connected");
+    let new = world.connect(0).expect("up");
+    let tails: Vec<(GroupId, Lsn)> = before.iter().map(|it| (it.group, it.scl)).collect();
+    let all = WriterHead { vdl: first.vdl, tails, ..first.head() };
+    let news = WriterHead { vdl: first.vdl, tails: Vec::new(), ..first.head() };
+    let tells_all = Message::Write(Write { head: all, entries: &[] });
+    let tells_none = Message::Write(Write { head: news, entries: &[] });
+    assert!(matches!(call(&mut world, new, 30, &tells_all), Some(Answer::Ack(_))));
+    let told = status(&mut world, 0);
+    assert!(matches!(call(&mut world, old, 31, &tells_none), Some(Answer::Ack(_))));
+    assert!(matches!(call(&mut world, new, 32, &tells_none), Some(Answer::Ack(_))));
+    let after = status(&mut world, 0);
+    let through = |of: &[SegmentStatus]| of.iter().map(|it| it.complete_through).collect::<Vec<_>>();
+    assert_eq!(through(&told), through(&after));
+}
+
+/// Who has been replaced takes nothing that is written, under whatever members.
+#[test]
+fn who_has_been_replaced_takes_no_writes() {
+    let mut world = World::new(817);
+    create_volume(&mut world, 1);
+    let mut first = Writer::open(&mut world, 1, 1, None);
+    first.write_many(&mut world, 20);
+    first.converge(&mut world);
+    let wire = first.wire(0).expect("connected");
+    let mut members = membership(0);
+    members.epoch = MembershipEpoch(2);
+    members.members[0].segment = hexalog_protocol::SegmentId(4711);
+    let set = SetMembership { volume: VOLUME, group: FIRST, membership: members };
+    assert!(matches!(call(&mut world, wire, 40, &Message::SetMembership(set)), Some(Answer::Done)));
+    let scl = status(&mut world, 0)[0].scl;
+    let mut builder = hexalog_protocol::batch::BatchBuilder::new(FIRST);
+    builder.push(&hexalog_protocol::record::Record {
+        lsn: first.vdl.plus(1),
+        page: hexalog_protocol::PageId(1),
+        page_backlink: Lsn(0),
+        group_backlink: scl,
+        is_cpl: true,
+        operations: &[],
+    });
+    let mut entries = Vec::new();
+    Write::put_entry(&mut entries, MembershipEpoch(2), &builder.seal());
+    let frame =
+        Message::Write(Write { head: WriterHead { tails: Vec::new(), ..first.head() }, entries: &entries });
+    call(&mut world, wire, 41, &frame);
+    assert_eq!(status(&mut world, 0)[0].scl, scl, "it is none of these members");
+}

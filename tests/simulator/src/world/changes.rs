@@ -98,7 +98,8 @@ impl World {
             return self.set_members(candidate.group, next.expect("the client knows it from here"));
         }
         let is_working = self.now_us < self.faults_stop_us;
-        if let Some(candidate) = candidates.first().filter(|_| is_working && self.changes.one_in(ABANDONED)) {
+        let settled = candidates.iter().find(|candidate| candidate.is_settled);
+        if let Some(candidate) = settled.filter(|_| is_working && self.changes.one_in(ABANDONED)) {
             let next = self.metadata.membership(candidate.group).abandon(candidate.segment);
             return self.set_members(candidate.group, next.expect("the client knows it from here"));
         }
@@ -117,7 +118,10 @@ impl World {
         let is_spare =
             |shard: &usize| cluster.zone_of(*shard) == zone && !self.metadata.used.contains(&(group, *shard));
         let Some(shard) = (0..self.shards()).find(is_spare) else { return };
-        if self.metadata.untold.contains_key(&group) {
+        let is_settled = |index: usize| self.writers[index].client().are_members_settled(group);
+        if self.metadata.untold.contains_key(&group)
+            || !self.writer_index(self.metadata.claimed_by).is_some_and(is_settled)
+        {
             return;
         }
         let member = Member {
