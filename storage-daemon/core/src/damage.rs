@@ -25,7 +25,7 @@ use alloc::vec::Vec;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{CreateSegment, RefusalReason};
 use hexalog_protocol::quorum::QuorumModel;
-use hexalog_protocol::{Incarnation, Lsn, SegmentId};
+use hexalog_protocol::{Incarnation, Lsn};
 use hexalog_storage_format::entry::Entry;
 
 /// Peers that make sure of what the segment once said: so many meet every set of peers that makes a write quorum with it.
@@ -132,14 +132,10 @@ impl Segment {
 
     /// The highest writer that enough peers have told. Two of one epoch exclude each other: then it can be none of them.
     fn promise_of_peers(&self) -> Option<WriterId> {
-        let everyone: Vec<SegmentId> = self.membership.everyone().map(|member| member.segment).collect();
-        let word = |segment: SegmentId| {
-            self.gossip.peers().find(|peer| peer.segment == segment).and_then(|peer| peer.told)
-        };
-        // A fence may be one of members that came since: three slots, and of one that changes who is in it and who is to be.
-        let slots = self.membership.count_in_every_set(|place| word(everyone[place]).is_some());
         let told: Vec<WriterId> =
-            everyone.iter().filter_map(|segment| word(*segment)).map(|it| it.writer).collect();
+            self.gossip.peers().filter_map(|peer| peer.told).map(|it| it.writer).collect();
+        // A fence may be one of members that came since: three slots, and of one that changes who is in it and who is to be.
+        let slots = self.slots_with(|peer| peer.told.is_some());
         let highest = told.iter().copied().max_by_key(|writer| writer.epoch)?;
         let mut of_epoch = told.iter().filter(|writer| writer.epoch == highest.epoch);
         let is_one = of_epoch.all(|writer| *writer == highest);
@@ -262,8 +258,10 @@ mod tests {
     use crate::hydration::Hydrated;
     use crate::segment::tests::created;
     use crate::segment::{Decided, GivenUp};
-    use hexalog_protocol::VolumeEpoch;
+    use core::net::SocketAddr;
     use hexalog_protocol::history::{EpochEntry, EpochHistory};
+    use hexalog_protocol::message::{Member, Membership};
+    use hexalog_protocol::{MembershipEpoch, NodeId, SegmentId, VolumeEpoch};
 
     fn writer(epoch: u64) -> WriterId {
         WriterId { epoch: VolumeEpoch(epoch), incarnation: Incarnation(epoch) }
@@ -288,6 +286,26 @@ mod tests {
         assert_eq!(segment.decided, kept);
         let image = segment.to_image();
         assert_eq!((image.bumped, image.history), (writer(4), history));
+    }
+
+    /// While F is being replaced by G an opener that finds the change done may have fenced at A, B, C and G: D, E and F alone know
+    /// nothing of it.
+    #[test]
+    fn a_slot_that_changes_is_a_witness_with_both_who_may_hold_it() {
+        let mut segment = created();
+        let other = |number: u64| Member {
+            segment: SegmentId(number),
+            node: NodeId(number as u32),
+            az: 0,
+            address: SocketAddr::from(([127, 0, 0, 1], 7000 + number as u16)),
+        };
+        let six = Membership::of(MembershipEpoch(2), (1..7).map(other).collect());
+        segment.set_membership(six.begin(5, other(7)).expect("a change"));
+        let tell = |segment: &mut Segment, number| segment.gossip.note_told(SegmentId(number), writer(3));
+        [4, 5, 6].into_iter().for_each(|number| tell(&mut segment, number));
+        assert_eq!(segment.promise_of_peers(), None);
+        tell(&mut segment, 7);
+        assert_eq!(segment.promise_of_peers(), Some(writer(3)));
     }
 
     /// The proof was staged, and the segment gave up its log before it was durable: it is found whole again later all the same.

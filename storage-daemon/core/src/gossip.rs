@@ -88,13 +88,16 @@ impl Segment {
     /// Whether the members that the segment is none of are durable at a write quorum of them: no opening can rest on older ones
     /// any more, and what the segment holds is of no use to anyone.
     fn may_leave(&self) -> bool {
-        let members = &self.membership;
-        let segments: Vec<SegmentId> = members.everyone().map(|member| member.segment).collect();
-        let knows = |place: usize| {
-            self.gossip.peers().any(|peer| peer.segment == segments[place] && peer.knows_members)
-        };
-        !members.has(self.id)
-            && members.count_in_every_set(knows) >= usize::from(QuorumModel::FOUR_OF_SIX.write)
+        let write = usize::from(QuorumModel::FOUR_OF_SIX.write);
+        !self.membership.has(self.id) && self.slots_with(|peer| peer.knows_members) >= write
+    }
+
+    /// Slots of the group whose member is such a peer, and the candidate too if there is one.
+    pub(crate) fn slots_with(&self, is_such: impl Fn(&Peer) -> bool) -> usize {
+        let everyone: Vec<SegmentId> = self.membership.everyone().map(|member| member.segment).collect();
+        let has =
+            |place: usize| self.gossip.peers().any(|peer| peer.segment == everyone[place] && is_such(peer));
+        self.membership.count_in_every_set(has)
     }
 }
 
@@ -174,11 +177,64 @@ impl SegmentGossip {
         core::mem::take(&mut self.is_filling)
     }
 
+    /// A peer told under which writer it is.
+    #[cfg(test)]
+    pub fn note_told(&mut self, segment: SegmentId, writer: WriterId) {
+        self.peer_mut(segment).expect("a peer").told = Some(Told { writer, scl: None });
+    }
+
     fn peer_mut(&mut self, segment: SegmentId) -> Option<&mut Peer> {
         self.peers.iter_mut().find(|peer| peer.segment == segment)
     }
 
     fn pause_us(&self, interval_us: u64) -> u64 {
         interval_us * u64::from((1 << self.quiet_answers.min(8)).min(PAUSE_FACTOR_MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::tests::created;
+    use hexalog_protocol::message::Member;
+    use hexalog_protocol::{MembershipEpoch, NodeId};
+
+    fn members(epoch: u64, numbers: core::ops::Range<u64>) -> Membership {
+        let member = |number: u64| Member {
+            segment: SegmentId(number),
+            node: NodeId(number as u32),
+            az: 0,
+            address: SocketAddr::from(([127, 0, 0, 1], 7000 + number as u16)),
+        };
+        Membership::of(MembershipEpoch(epoch), numbers.map(member).collect())
+    }
+
+    /// Members that are slow to answer would be taken for silent ones, and given up, whenever another one is replaced.
+    #[test]
+    fn what_is_known_of_who_stays_outlives_a_change() {
+        let mut segment = created();
+        segment.set_membership(members(2, 1..7));
+        for peer in &mut segment.gossip.peers {
+            (peer.scl, peer.answered_us, peer.knows_members) = (Some(Lsn(9)), Some(5), true);
+        }
+        segment.set_membership(members(3, 1..8));
+        let known = |number: u64| segment.gossip.peers().find(|peer| peer.segment == SegmentId(number));
+        let stays = known(4).expect("a member");
+        assert_eq!((stays.scl, stays.answered_us, stays.knows_members), (Some(Lsn(9)), Some(5), false));
+        assert_eq!(known(7).expect("a new member").scl, None);
+    }
+
+    #[test]
+    fn who_is_replaced_leaves_when_four_know_it() {
+        let mut segment = created();
+        segment.set_membership(members(2, 2..8));
+        for (index, may_leave) in [(0, false), (1, false), (2, false), (3, true)] {
+            segment.gossip.peers[index].knows_members = true;
+            assert_eq!(segment.may_leave(), may_leave);
+        }
+        let mut member = created();
+        member.set_membership(members(2, 1..7));
+        member.gossip.peers.iter_mut().for_each(|peer| peer.knows_members = true);
+        assert!(!member.may_leave(), "it is one of them");
     }
 }

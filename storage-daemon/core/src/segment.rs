@@ -436,11 +436,15 @@ impl Segment {
         assert!(self.health != Health::Sound || self.damage.is_none(), "damage ends before it counts");
         assert!(self.gc_floor <= self.vdl_durable && self.vdl_durable <= self.vdl_heard);
         assert!(self.tail_vdl <= self.vdl_heard);
+        assert!(self.members_promised >= self.membership.epoch);
+        assert!(!self.is_replaced || self.tail.is_none(), "who is replaced is told nothing");
     }
 
     /// All checks, for tests and the simulator.
     pub fn invariants_full(&self) {
         self.invariants();
+        let is_settled = self.members_promised == self.membership.epoch;
+        assert!(!is_settled || self.is_replaced != self.membership.has(self.id));
         assert_eq!(self.batches.reach(self.scl, self.base), self.scl, "the SCL is as far as it can be");
         self.batches.invariants_full(&self.history);
         self.runs.invariants_full();

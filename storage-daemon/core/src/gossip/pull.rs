@@ -129,10 +129,14 @@ impl Shard {
             let (asked_us, after) = (now.monotonic_us, Lsn::ZERO);
             let request =
                 PeerRequest { key, segment, address, asked_us, asked_position, after, is_for_scl: true };
-            let request_id = self.note_request(request);
-            let name = SegmentName { volume: key.0, group: key.1 };
-            Message::FetchMembership(name).encode(request_id, effects.send(connection));
+            self.fetch_membership(connection, request, effects);
         }
+    }
+
+    fn fetch_membership(&mut self, connection: ConnectionId, request: PeerRequest, effects: &mut Effects) {
+        let name = SegmentName { volume: request.key.0, group: request.key.1 };
+        let request_id = self.note_request(request);
+        Message::FetchMembership(name).encode(request_id, effects.send(connection));
     }
 
     /// Asks those members whose SCL, as far as it is known, keeps log from being freed: for that alone, since a member
@@ -396,9 +400,8 @@ impl Shard {
         let has_old_members = refusal.reason == RefusalReason::StaleMembership
             && refusal.membership_epoch > self.segments[&request.key].members_promised;
         if has_old_members {
-            let request_id = self.note_request(PeerRequest { asked_us: now.monotonic_us, ..*request });
-            let name = SegmentName { volume: request.key.0, group: request.key.1 };
-            Message::FetchMembership(name).encode(request_id, effects.send(connection));
+            let request = PeerRequest { asked_us: now.monotonic_us, ..*request };
+            self.fetch_membership(connection, request, effects);
         }
     }
 
